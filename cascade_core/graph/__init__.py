@@ -1,0 +1,1 @@
+"""From lazy results to graphs and structures, and why two structures differ."""

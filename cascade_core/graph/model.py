@@ -1,0 +1,214 @@
+"""The graph a solver sees: nodes, edges, structure, and no argument values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, final
+
+from cascade_core.define.task import Task
+from cascade_core.graph.containers import Again, Shape, plain_keys, rebuild
+from cascade_core.graph.decode import Argument, Call
+from cascade_core.graph.draw import to_dot, to_mermaid
+from cascade_core.graph.structure import Structure, node_ids
+
+EdgeKind = Literal["data", "condition", "sequence", "route", "constraint"]
+
+
+@final
+class Node:
+    """One call of a graph.
+
+    Attributes:
+        task: The task that is called.
+        dependencies: Positions of the nodes that must be done before, each once, in order.
+    """
+
+    __slots__ = ("_graph_ids", "_position", "dependencies", "task")
+
+    def __init__(
+        self, position: int, task: Task[Any], dependencies: tuple[int, ...], ids: _NodeIds
+    ) -> None:
+        self._position = position
+        self._graph_ids = ids
+        self.task = task
+        self.dependencies = dependencies
+
+    @property
+    def name(self) -> str:
+        """The task's name."""
+        return self.task.name
+
+    @property
+    def id(self) -> str:
+        """A hex digest of the call and all below it; the same in every process."""
+        return self._graph_ids[self._position]
+
+    def __repr__(self) -> str:
+        return f"<Node {self._position} {self.name}>"
+
+
+class _NodeIds:
+    """The ids of a graph's nodes, computed when the first is read."""
+
+    def __init__(self, structure: Structure) -> None:
+        self._structure = structure
+
+    @cached_property
+    def _ids(self) -> list[str]:
+        return node_ids(self._structure.key)
+
+    def __getitem__(self, position: int) -> str:
+        return self._ids[position]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One dependency between two nodes, by their positions in ``graph.nodes``."""
+
+    source: int
+    """The node that is depended on."""
+    target: int
+    """The node that depends."""
+    kind: EdgeKind
+    """What the dependency is for."""
+    argument: str | None
+    """Where the value goes, like code: ``dep``, ``xs[2]``, ``config['a']``."""
+
+
+@final
+class Graph:
+    """A lazy result and all it depends on. Holds tasks and structure, never argument values.
+
+    Attributes:
+        structure: The graph without its tasks' functions: what plans are cached by.
+        nodes: The calls, numbered breadth first from the target.
+        root: The position of the target.
+    """
+
+    def __init__(self, structure: Structure, tasks: Sequence[Task[Any]]) -> None:
+        self.structure = structure
+        self.root = 0
+        ids = _NodeIds(structure)
+        self.nodes = tuple(
+            [
+                Node(position, task, tuple(dict.fromkeys(call.sources())), ids)
+                for position, (task, call) in enumerate(zip(tasks, structure.calls, strict=True))
+            ]
+        )
+
+    @cached_property
+    def edges(self) -> tuple[Edge, ...]:
+        """Every dependency, by target, in argument order; one for each place a value goes."""
+        return tuple(
+            Edge(source, target, "data", label)
+            for target, call in enumerate(self.structure.calls)
+            for label, source in places(call)
+        )
+
+    def arguments(
+        self, position: int, inputs: Sequence[Any], values: Mapping[int, Any] | Sequence[Any]
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments of one call, for executors that run whole plans.
+
+        Args:
+            position: The node's position.
+            inputs: One value per data slot, as ``execute_plan`` gets them.
+            values: The values of the node's dependencies, by position.
+
+        Returns:
+            Positional and keyword arguments to call the node's task with.
+        """
+
+        def value_of(source: int) -> Any:
+            return inputs[~source] if source < 0 else values[source]
+
+        call = self.structure.calls[position]
+        return (
+            [assemble(argument, value_of) for argument in call.args],
+            {name: assemble(argument, value_of) for name, argument in call.kwargs},
+        )
+
+    def to_mermaid(self) -> str:
+        """The graph as a Mermaid flowchart."""
+        return to_mermaid([node.name for node in self.nodes], self._arrows())
+
+    def to_dot(self) -> str:
+        """The graph in Graphviz' DOT language."""
+        return to_dot([node.name for node in self.nodes], self._arrows())
+
+    def _arrows(self) -> list[tuple[int, int, str]]:
+        return [(edge.source, edge.target, edge.argument or edge.kind) for edge in self.edges]
+
+    def __repr__(self) -> str:
+        return f"<Graph {self.nodes[self.root].name}, {len(self.nodes)} nodes>"
+
+
+def assemble(argument: Argument, value_of: Any) -> Any:
+    """Make one argument's value.
+
+    Args:
+        argument: Where it comes from.
+        value_of: Gives the value of a source: a call's number, or ``~i`` for the i-th input.
+    """
+    if isinstance(argument, int):
+        return value_of(argument)
+    values: list[Any] = []
+    made: list[Any] = []
+    for part in argument:
+        if isinstance(part, Shape):
+            members = values[len(values) - part.size :]
+            del values[len(values) - part.size :]
+            made.append(rebuild(part, members))
+            values.append(made[-1])
+        elif isinstance(part, Again):
+            values.append(made[part.number])
+        else:
+            values.append(value_of(part))
+    return values[0]
+
+
+def places(call: Call) -> Iterator[tuple[str, int]]:
+    """Each place of a call that another call's value goes to: its label and that call's number."""
+    for label, argument in call.arguments():
+        if isinstance(argument, int):
+            if argument >= 0:
+                yield label, argument
+        else:
+            for path, part in container_places(argument):
+                if isinstance(part, int) and part >= 0:
+                    yield label + path, part
+
+
+def container_places(argument: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+    """The parts inside a container argument with their paths, in order.
+
+    Yields:
+        A path such as ``[0]['a'].x`` and what is there: a source, or an ``Again``.
+    """
+    # Read backwards, post-order is pre-order with the last member first: each shape is met before
+    # its members, and knows its own path by then.
+    found: list[tuple[str, Any]] = []
+    paths = [""]
+    for part in reversed(argument):
+        path = paths.pop()
+        if isinstance(part, Shape):
+            paths.extend(path + label for label in member_labels(part))
+        else:
+            found.append((path, part))
+    return iter(found[::-1])
+
+
+def member_labels(shape: Shape) -> list[str]:
+    """How code reaches the members of a container, one label each."""
+    if hasattr(shape.type, "__dataclass_fields__"):
+        return ["", *(f".{name}" for name in shape.keys)]
+    if shape.type in (list, tuple):
+        return [f"[{index}]" for index in range(shape.size)]
+    if shape.type in (set, frozenset):
+        return ["{data}", *(f"{{{index}}}" for index in range(shape.size - 1))]
+    if shape.keys:
+        labels = [f"[{key!r}]" for key in plain_keys(shape)]
+        return labels if len(labels) == shape.size else ["{factory}", *labels]
+    return [f".{name}" for name in shape.type._fields]  # type: ignore[attr-defined]  # a namedtuple

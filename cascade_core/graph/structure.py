@@ -1,0 +1,141 @@
+"""What a graph is without its data: the plan key, and digests of it for people.
+
+Plans are found by the key, compared in full. Digests are for reports only: they name tasks by
+module and qualified name, so that they agree between processes and Python versions, and two
+functions of one name look alike in them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from functools import cached_property
+from typing import Any, final
+
+from cascade_core.graph.containers import SETS, Again, Shape
+from cascade_core.graph.decode import Argument, Call, decode
+from cascade_core.graph.tokens import Key
+
+
+@final
+class Structure:
+    """A graph without its data. Equal structures share a plan.
+
+    Attributes:
+        key: The full plan key; holds no argument values and no functions.
+    """
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+
+    @cached_property
+    def calls(self) -> tuple[Call, ...]:
+        """The calls by number; the first is the target."""
+        return tuple(decode(self.key))
+
+    @cached_property
+    def digest(self) -> str:
+        """A hex digest that covers sharing too; for people and reports, never a key."""
+        numbered = [
+            _encode("call", _call_digest(call, [str(n).encode() for n in range(len(self.calls))]))
+            for call in self.calls
+        ]
+        return hashlib.sha256(b"".join(numbered)).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return self.key == other.key if isinstance(other, Structure) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __repr__(self) -> str:
+        return f"<Structure {self.calls[0].identity.name} {self.digest[:12]}>"
+
+
+def node_ids(key: Key) -> list[str]:
+    """A Merkle digest per call: its task, its binding and the ids of what it depends on.
+
+    The same in every process, and blind to sharing. A call on a cycle has the id of an unknown.
+
+    Source: R. C. Merkle, CRYPTO '87, doi:10.1007/3-540-48184-2_32.
+    """
+    calls = decode(key)
+    digests = [b"?"] * len(calls)
+    for number in topological(calls):
+        digests[number] = _call_digest(calls[number], digests)
+    return [digest.hex() for digest in digests]
+
+
+def topological(calls: list[Call] | tuple[Call, ...]) -> list[int]:
+    """The numbers of the calls, dependencies first; calls on or above a cycle are left out."""
+    sources = [set(call.sources()) for call in calls]
+    dependents: list[list[int]] = [[] for _ in calls]
+    for number, needed in enumerate(sources):
+        for source in needed:
+            dependents[source].append(number)
+    waiting = [len(needed) for needed in sources]
+    order: list[int] = []
+    ready = deque(number for number, count in enumerate(waiting) if not count)
+    while ready:
+        number = ready.popleft()
+        order.append(number)
+        for dependent in dependents[number]:
+            waiting[dependent] -= 1
+            if not waiting[dependent]:
+                ready.append(dependent)
+    return order
+
+
+def _call_digest(call: Call, digests: list[bytes]) -> bytes:
+    parts = [_encode("task", call.identity.qualified_name.encode())]
+    parts += [_argument_digest(argument, digests) for argument in call.args]
+    for name, argument in call.kwargs:
+        parts.append(_encode("name", name.encode()))
+        parts.append(_argument_digest(argument, digests))
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def _argument_digest(argument: Argument, digests: list[bytes]) -> bytes:
+    if isinstance(argument, int):
+        return _source_digest(argument, digests)
+    values: list[bytes] = []
+    made: list[bytes] = []
+    for part in argument:
+        if isinstance(part, Shape):
+            members = values[len(values) - part.size :]
+            del values[len(values) - part.size :]
+            if part.type in SETS:
+                members.sort()
+            made.append(hashlib.sha256(_shape_text(part) + b"".join(members)).digest())
+            values.append(_encode("made", made[-1]))
+        elif isinstance(part, Again):
+            values.append(_encode("made", made[part.number]))
+        else:
+            values.append(_source_digest(part, digests))
+    return values[0]
+
+
+def _source_digest(source: int, digests: list[bytes]) -> bytes:
+    return b"data;" if source < 0 else _encode("call", digests[source])
+
+
+def _shape_text(shape: Shape) -> bytes:
+    keys = ",".join(_key_text(key) for key in shape.keys)
+    return _encode("shape", f"{type_name(shape.type)}/{shape.size}/{keys}".encode())
+
+
+def _key_text(key: Any) -> str:
+    if isinstance(key, tuple):
+        kind, content = key
+        return f"{type_name(kind)}:{content!r}"
+    return repr(key)
+
+
+def type_name(kind: type) -> str:
+    """``module:qualname`` of a type."""
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def _encode(label: str, content: bytes) -> bytes:
+    """Label and content with its length, so that no content can pass for another."""
+    return f"{label}{len(content)}:".encode() + content

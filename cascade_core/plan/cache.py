@@ -1,0 +1,196 @@
+"""The plan cache: blueprints by structure, the least recently used dropped first.
+
+It holds plans, tasks and structures; never argument values.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import NamedTuple, Protocol, final
+
+from cascade_core.define.task import Task
+from cascade_core.graph.structure import Structure
+from cascade_core.graph.tokens import Key
+from cascade_core.plan.miss import History, Miss
+from cascade_core.plan.solver import Plan
+from cascade_core.vm.blueprint import Blueprint
+
+
+class CacheStats(NamedTuple):
+    """What a plan cache has done so far."""
+
+    hits: int
+    """Lookups that found a plan."""
+    misses: int
+    """Lookups that found none."""
+    evictions: int
+    """Plans dropped to make room."""
+    size: int
+    """Plans held now."""
+    max_plans: int
+    """Plans held at most."""
+
+
+class PlanEntry(NamedTuple):
+    """One plan of a plan cache, for reports."""
+
+    digest: str
+    """The structure's digest."""
+    root: str
+    """The target task's name."""
+    nodes: int
+    """Nodes of the graph."""
+    hits: int
+    """Lookups that found this plan."""
+    source: str
+    """What the engine runs for it, as text."""
+
+
+class _CountsHits(Protocol):
+    @property
+    def hits(self) -> int: ...
+
+
+@final
+class CachedPlan:
+    """A solver's plan, the blueprint compiled from it, and how often it was found.
+
+    Runs that are under way count their own hits; they are listed in ``uses`` until they settle.
+    """
+
+    __slots__ = ("blueprint", "hits_settled", "plan", "uses")
+
+    def __init__(self, plan: Plan, blueprint: Blueprint) -> None:
+        self.plan = plan
+        self.blueprint = blueprint
+        self.hits_settled = 0
+        self.uses: list[_CountsHits] = []
+
+    @property
+    def hits(self) -> int:
+        """Lookups that found this plan, those of unfinished runs too."""
+        return self.hits_settled + sum(use.hits for use in self.uses)
+
+
+@final
+class PlanCache:
+    """Plans by structure, bounded, least recently used out first.
+
+    Args:
+        max_plans: Plans to hold at most; 0 disables the cache, so that every lookup misses.
+
+    Raises:
+        ValueError: ``max_plans`` is no int >= 0.
+
+    A held plan keeps its tasks alive, and what their closures hold, until it is evicted, cleared
+    or invalidated.
+    """
+
+    def __init__(self, max_plans: int = 1024) -> None:
+        if not isinstance(max_plans, int) or isinstance(max_plans, bool) or max_plans < 0:
+            raise ValueError(f"max_plans must be an int >= 0, got {max_plans!r}")
+        self._max_plans = max_plans
+        self._plans: OrderedDict[Key, CachedPlan] = OrderedDict()
+        self._newest: CachedPlan | None = None
+        self._history = History(max_plans)
+        self._misses = 0
+        self._evictions = 0
+        self._hits_dropped = 0
+
+    @property
+    def stats(self) -> CacheStats:
+        """Hits, misses, evictions, size and bound, as they are now."""
+        held = sum(plan.hits for plan in self._plans.values())
+        return CacheStats(
+            held + self._hits_dropped,
+            self._misses,
+            self._evictions,
+            len(self._plans),
+            self._max_plans,
+        )
+
+    def entries(self) -> tuple[PlanEntry, ...]:
+        """The plans held, the most recently used first."""
+        return tuple(_entry(key, plan) for key, plan in reversed(self._plans.items()))
+
+    def clear(self) -> None:
+        """Drop all plans; the next lookup of each says ``cleared``."""
+        for key in list(self._plans):
+            self._drop(key, evicted=False)
+
+    def invalidate(self, task: Task[object]) -> int:
+        """Drop the plans that a task is part of; the next lookup of each says ``cleared``.
+
+        Returns:
+            How many plans were dropped.
+
+        Cost: linear in all nodes of all plans.
+        """
+        if not isinstance(task, Task):
+            raise TypeError(f"invalidate needs a task, got {task!r}")
+        stale = [
+            key
+            for key, plan in self._plans.items()
+            if any(node.task is task for node in plan.blueprint.graph.nodes)
+        ]
+        for key in stale:
+            self._drop(key, evicted=False)
+        return len(stale)
+
+    def find(self, key: Key) -> CachedPlan | None:
+        """The plan of a key, now the most recently used one; None if there is none."""
+        plan = self._plans.get(key)
+        if plan is not None and plan is not self._newest:
+            self._plans.move_to_end(key)
+            self._newest = plan
+        return plan
+
+    def miss(self, structure: Structure) -> Miss:
+        """Count a lookup that found nothing, and explain it."""
+        self._misses += 1
+        return self._history.miss(structure, disabled=not self._max_plans)
+
+    def store(self, key: Key, plan: CachedPlan) -> int:
+        """Hold a plan, and drop the least recently used ones that are too many.
+
+        Returns:
+            How many plans were evicted.
+        """
+        if not self._max_plans:
+            return 0
+        if key in self._plans:  # another run planned the same structure meanwhile
+            self._count_out(self._plans[key])
+        self._plans[key] = plan
+        self._plans.move_to_end(key)
+        self._newest = plan
+        evicted = 0
+        while len(self._plans) > self._max_plans:
+            self._drop(next(iter(self._plans)), evicted=True)
+            evicted += 1
+        self._evictions += evicted
+        return evicted
+
+    def _drop(self, key: Key, evicted: bool) -> None:
+        plan = self._plans.pop(key)
+        if plan is self._newest:
+            self._newest = None
+        self._count_out(plan)
+        self._history.drop(key, "evicted" if evicted else "cleared")
+
+    def _count_out(self, plan: CachedPlan) -> None:
+        """Keep the hits of a plan that leaves: it is never found again, so they are final."""
+        self._hits_dropped += plan.hits
+
+    def __repr__(self) -> str:
+        return "<PlanCache hits={} misses={} evictions={} size={}/{}>".format(*self.stats)
+
+
+def _entry(key: Key, plan: CachedPlan) -> PlanEntry:
+    graph = plan.blueprint.graph
+    return PlanEntry(
+        graph.structure.digest,
+        graph.nodes[graph.root].name,
+        len(graph.nodes),
+        plan.hits,
+        plan.blueprint.listing(),
+    )

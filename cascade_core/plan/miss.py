@@ -1,0 +1,138 @@
+"""Why a plan was not in the cache, and what the cache remembers to be able to tell."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from functools import cached_property
+from typing import Literal, final
+from weakref import WeakSet
+
+from cascade_core.define.task import TaskIdentity
+from cascade_core.graph.difference import Change, changes
+from cascade_core.graph.structure import Structure
+from cascade_core.graph.tokens import Key
+
+Reason = Literal["disabled", "cleared", "evicted", "new_task", "structure", "first_seen"]
+"""The first of these that holds. ``new_task``: a task was redefined. ``structure``: the target's
+task is known, but not with this structure."""
+
+NEAREST_OF = 8
+"""So many of the latest structures with the same target task are compared with a new one."""
+
+MAX_NAMES = 4096
+"""So many task names are remembered, the latest ones."""
+
+_TEXTS = {
+    "disabled": "plan cache disabled",
+    "cleared": "cleared",
+    "evicted": "evicted",
+    "first_seen": "first seen",
+}
+
+
+@final
+class Miss:
+    """A lookup that found no plan, and the reason.
+
+    Attributes:
+        reason: The first reason that holds.
+        redefined: Names of tasks that a known, other task has too, sorted.
+        structure: What was looked for.
+    """
+
+    def __init__(
+        self,
+        reason: Reason,
+        structure: Structure,
+        candidates: tuple[Structure, ...],
+        redefined: tuple[str, ...] = (),
+    ) -> None:
+        self.reason = reason
+        self.structure = structure
+        self.redefined = redefined
+        self._candidates = candidates
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The differences to ``nearest``; empty without one. Computed when first read."""
+        return self._comparison[1]
+
+    @property
+    def nearest(self) -> Structure | None:
+        """The known structure of the same target task that differs least, the latest of equals."""
+        return self._comparison[0]
+
+    @cached_property
+    def _comparison(self) -> tuple[Structure | None, tuple[Change, ...]]:
+        compared = [(known, changes(known, self.structure)) for known in self._candidates]
+        return min(compared, key=lambda pair: len(pair[1]), default=(None, ()))
+
+    def __str__(self) -> str:
+        if self.reason == "new_task":
+            names = ", ".join(map(repr, self.redefined))
+            return f"new task: {names} {'was' if len(self.redefined) == 1 else 'were'} redefined"
+        if self.reason != "structure":
+            return _TEXTS[self.reason]
+        if not self.changes:
+            return "structure"
+        more = f" (and {len(self.changes) - 1} more)" if len(self.changes) > 1 else ""
+        return f"structure: {self.changes[0]}{more}"
+
+    def __repr__(self) -> str:
+        return f"<Miss {self}>"
+
+
+class History:
+    """What a plan cache has seen. Holds structures and identities: no tasks, no values.
+
+    Args:
+        max_keys: So many keys of dropped plans are remembered, the latest ones.
+    """
+
+    def __init__(self, max_keys: int) -> None:
+        self._max_keys = max_keys
+        self._dropped: OrderedDict[Key, Literal["cleared", "evicted"]] = OrderedDict()
+        self._latest: OrderedDict[str, deque[Structure]] = OrderedDict()
+        self._tasks: WeakSet[TaskIdentity] = WeakSet()
+        self._names: OrderedDict[str, None] = OrderedDict()
+
+    def drop(self, key: Key, reason: Literal["cleared", "evicted"]) -> None:
+        """Remember that the plan of a key is gone, and why."""
+        self._dropped[key] = reason
+        self._dropped.move_to_end(key)
+        if len(self._dropped) > self._max_keys:
+            self._dropped.popitem(last=False)
+
+    def miss(self, structure: Structure, disabled: bool) -> Miss:
+        """Explain why ``structure`` has no plan, and remember it."""
+        root = structure.calls[0].identity
+        candidates = tuple(self._latest.get(root.qualified_name, ()))
+        tasks = {call.identity for call in structure.calls}
+        new = [task for task in tasks if task not in self._tasks]
+        redefined = sorted({t.name for t in new if t.qualified_name in self._names})
+        reason = self._dropped.pop(structure.key, None)
+        explained: Reason
+        if disabled:
+            explained = "disabled"
+        elif reason is not None:
+            explained = reason
+        elif redefined:
+            explained = "new_task"
+        else:
+            explained = "structure" if root in self._tasks else "first_seen"
+        self._remember(structure, new)
+        return Miss(explained, structure, candidates, tuple(redefined))
+
+    def _remember(self, structure: Structure, new: list[TaskIdentity]) -> None:
+        self._tasks.update(new)
+        for task in new:
+            self._names[task.qualified_name] = None
+        root = structure.calls[0].identity.qualified_name
+        latest = self._latest.setdefault(root, deque(maxlen=NEAREST_OF))
+        if structure in latest:
+            latest.remove(structure)
+        latest.appendleft(structure)
+        self._latest.move_to_end(root)
+        for remembered in (self._names, self._latest):
+            while len(remembered) > MAX_NAMES:
+                remembered.popitem(last=False)

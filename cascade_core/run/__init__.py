@@ -1,0 +1,1 @@
+"""Running: the engine, its iterations, the scheduler and the counters."""

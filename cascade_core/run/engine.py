@@ -1,0 +1,258 @@
+"""The engine: ``run`` takes a target to its value, iteration by iteration.
+
+Read ``Engine.run``, then ``Iterations.run``: an iteration is read into a key and its data, its
+plan is found or made, and its blueprint runs. What the target returns ends the run or is the next
+target. This file owns what lasts longer than a run: the parts, the plans, the counters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from time import perf_counter_ns
+from typing import Any, TypeVar, final
+
+from cascade_core.bus import MessageBus
+from cascade_core.define.lazy import LazyResult
+from cascade_core.errors import BlueprintError, CascadeError, GraphError
+from cascade_core.events import PlanResolved, PlanReused, RunFinished, RunStarted
+from cascade_core.executors.base import Executor
+from cascade_core.executors.local import LocalExecutor
+from cascade_core.graph.build import graph_of, require_lazy
+from cascade_core.graph.model import Graph
+from cascade_core.graph.reading import Reading, read
+from cascade_core.plan.cache import CachedPlan, PlanCache
+from cascade_core.plan.solver import NativeSolver, Solver, checked_order
+from cascade_core.run import observe
+from cascade_core.run.iterations import Iterations
+from cascade_core.run.record import Run
+from cascade_core.run.scheduler import status_of
+from cascade_core.run.slice import checked_slice_ms
+from cascade_core.run.stats import Stats, Tally, Use
+from cascade_core.vm.blueprint import Blueprint
+
+R = TypeVar("R")
+
+
+@final
+class Engine:
+    """Runs lazy results, and plans each structure once.
+
+    Args:
+        solver: Orders graphs; ``NativeSolver()`` by default. Its ``resolve`` is looked up at
+            every miss.
+        executor: Runs the tasks; ``LocalExecutor()`` by default.
+        bus: Tells what happens; a bus of its own by default.
+        plan_cache: Keeps the plans; ``PlanCache()`` by default. Engines of one thread may share it.
+        resources: Providers and capacities by name.
+        slice_ms: A run yields to the event loop when so many milliseconds have passed; 0 yields at
+            every look at the clock (after each iteration and every 32 nodes), infinity never.
+
+    Raises:
+        TypeError: A part does not have what its protocol asks for.
+        ValueError: ``slice_ms`` is no number >= 0.
+
+    One engine belongs to one thread at a time; several runs at once on one event loop are
+    independent of each other.
+    """
+
+    def __init__(
+        self,
+        solver: Solver | None = None,
+        executor: Executor | None = None,
+        bus: MessageBus | None = None,
+        *,
+        plan_cache: PlanCache | None = None,
+        resources: Mapping[str, Any] | None = None,
+        slice_ms: float = 1.0,
+    ) -> None:
+        self.solver: Solver = NativeSolver() if solver is None else solver
+        self.executor: Executor = LocalExecutor() if executor is None else executor
+        self.bus = MessageBus() if bus is None else bus
+        self.plan_cache = PlanCache() if plan_cache is None else plan_cache
+        self.resources = dict(resources or {})
+        self.slice_ms = checked_slice_ms(slice_ms)
+        self.stats = Stats(self._tally)
+        _require("solver", self.solver, "resolve")
+        _require("executor", self.executor, "execute")
+        _require("bus", self.bus, "publish")
+        _require("plan_cache", self.plan_cache, "find")
+        self._places = frozenset({"local"}) | getattr(self.executor, "places", frozenset())
+        self.runs_here = type(self.executor) is LocalExecutor
+        self.takes_plans = hasattr(self.executor, "execute_plan")
+        self._settled = Tally()
+        self._active: dict[int, Run] = {}
+        self._thread = 0
+
+    async def run(
+        self,
+        target: LazyResult[R],
+        params: Mapping[str, Any] | None = None,
+        use_vm: bool = False,
+    ) -> R:
+        """Run a lazy result to its value, with all its tail calls.
+
+        Args:
+            target: What to run.
+            params: Values by name for the run's parameters.
+            use_vm: Run tail calls made with ``Task.tail`` on the VM, without a graph.
+
+        Returns:
+            The first value of the target, or of what it tail-called, that is no call itself.
+
+        Raises:
+            TypeError: ``target`` is no lazy result, or ``params`` no mapping.
+            GraphError: The target cannot be made into a graph that this engine can run.
+            BlueprintError: ``use_vm`` with an executor that takes whole plans.
+            PlanError: The solver's plan does not fit its graph.
+            CascadeError: The engine is running in another thread.
+            Exception: What a task raises, as it is, with a note that names the node.
+
+        Cost: a structure seen before costs a walk over its calls; memory stays constant over
+        tail calls.
+        """
+        require_lazy(target)
+        if params is not None and not isinstance(params, Mapping):
+            raise TypeError(f"params must be a mapping of names to values, got {params!r}")
+        if use_vm and self.takes_plans:
+            raise BlueprintError(
+                "use_vm runs tasks in this process, but the executor "
+                f"{type(self.executor).__name__} takes whole plans"
+            )
+        reading = key, _, _ = read(target)
+        known = self.plan_cache.find(key)
+        graph = graph_of(reading) if known is None else known.blueprint.graph
+        self._admit(frozenset(node.task.run_on for node in graph.nodes))
+        run = Run(self, params)
+        self._begin(run)
+        error: BaseException | None = None
+        try:
+            value: R = await Iterations(self, run).run(target, reading, graph, use_vm)
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            self._finish(run, error)
+        return value
+
+    # -- plans ------------------------------------------------------------------------------
+
+    def find_plan(
+        self, run: Run, target: LazyResult[Any], reading: Reading, graph: Graph | None = None
+    ) -> Use:
+        """Look up the plan of a target, or make it; the caller counts the use.
+
+        Args:
+            run: The run that needs it.
+            target: The lazy result.
+            reading: What ``read`` found in it.
+            graph: Its graph, if one was made already.
+        """
+        plan = self.plan_cache.find(reading[0])
+        if plan is None:
+            return self._resolve(run, target, reading, graph)
+        use = run.use_of(plan)
+        if self.bus.listening:
+            self.bus.publish(PlanReused(run))
+        return use
+
+    def _resolve(
+        self, run: Run, target: LazyResult[Any], reading: Reading, graph: Graph | None
+    ) -> Use:
+        key, inputs, _ = reading
+        observe.plan_missed(run, target)
+        graph = graph or graph_of(reading)
+        count = run.count()
+        count.builds += 1
+        count.misses += 1
+        count.resolves += 1
+        miss = self.plan_cache.miss(graph.structure)
+        started_ns = perf_counter_ns()
+        plan = self.solver.resolve(graph)
+        duration_ns = perf_counter_ns() - started_ns
+        blueprint = Blueprint(graph, checked_order(graph, plan), len(inputs))
+        self._admit(blueprint.places)
+        cached = CachedPlan(plan, blueprint)
+        count.evictions += self.plan_cache.store(key, cached)
+        use = run.use_of(cached)
+        use.misses += 1
+        observe.plan_resolved(run, graph, plan, miss, duration_ns)
+        if self.bus.listening:
+            self.bus.publish(PlanResolved(run, miss, duration_ns))
+        return use
+
+    def _admit(self, places: frozenset[str]) -> None:
+        missing = places - self._places
+        if missing:
+            raise GraphError(
+                f"a task asks to run on {', '.join(sorted(missing))}, but the executor "
+                f"{type(self.executor).__name__} has {', '.join(sorted(self._places))}"
+            )
+
+    def runs_straight(self, blueprint: Blueprint) -> bool:
+        """Whether a blueprint needs no scheduler: all plain calls here, and nobody listens."""
+        return blueprint.straight and self.runs_here and not self.bus.listening
+
+    # -- runs -------------------------------------------------------------------------------
+
+    def _begin(self, run: Run) -> None:
+        thread = threading.get_ident()
+        if self._active and self._thread != thread:
+            raise CascadeError(
+                "the engine is running in another thread; make an engine for each thread"
+            )
+        self._thread = thread
+        self._active[run.id] = run
+        observe.run_started(run)
+        if self.bus.listening:
+            self.bus.publish(RunStarted(run))
+
+    def _finish(self, run: Run, error: BaseException | None) -> None:
+        run.settle()
+        self._settled.add(run.tally())
+        del self._active[run.id]
+        if self.bus.listening:
+            self.bus.publish(RunFinished(run, status_of(error)))
+        observe.run_finished(run)
+
+    def _tally(self) -> Tally:
+        total = Tally()
+        total.add(self._settled)
+        for run in list(self._active.values()):
+            total.add(run.tally())
+        return total
+
+
+def run(
+    target: LazyResult[R],
+    params: Mapping[str, Any] | None = None,
+    *,
+    use_vm: bool = False,
+    **engine_options: Any,
+) -> R:
+    """Run a lazy result to its value, for callers that are not async themselves.
+
+    Makes an engine and an event loop for this one run.
+
+    Args:
+        target: What to run.
+        params: Values by name for the run's parameters.
+        use_vm: Run tail calls made with ``Task.tail`` on the VM.
+        engine_options: What ``Engine`` takes.
+
+    Raises:
+        CascadeError: Called where an event loop runs already; ``await engine.run(...)`` there.
+        Exception: Whatever ``Engine`` and ``Engine.run`` raise.
+    """
+    engine = Engine(**engine_options)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(engine.run(target, params, use_vm))
+    raise CascadeError("run() cannot be called from a running event loop: await engine.run(...)")
+
+
+def _require(what: str, part: object, method: str) -> None:
+    if not callable(getattr(part, method, None)):
+        raise TypeError(f"{what} must have a method {method!r}, got {part!r}")

@@ -1,0 +1,151 @@
+"""Counting. The words are those of the README's "How counting works".
+
+Hot loops pay one addition per iteration: a run counts how often it *used* each plan (``Use``), and
+everything else follows from the plan when somebody reads. What does not follow is added up in a
+``Tally``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import final
+
+from cascade_core.plan.cache import CachedPlan
+
+
+@dataclass(slots=True)
+class Tally:
+    """Plain numbers, to add up."""
+
+    runs: int = 0
+    iterations: int = 0
+    hits: int = 0
+    misses: int = 0
+    evictions: int = 0
+    resolves: int = 0
+    builds: int = 0
+    reuses: int = 0
+    tasks: Counter[str] = field(default_factory=Counter)
+    """Executions by task name."""
+    repeats: Counter[str] = field(default_factory=Counter)
+    """Attempts beyond the first of each execution, by task name."""
+
+    @property
+    def lookups(self) -> int:
+        """Hits and misses."""
+        return self.hits + self.misses
+
+    @property
+    def executions(self) -> int:
+        """Over all tasks."""
+        return self.tasks.total()
+
+    @property
+    def attempts(self) -> int:
+        """Over all tasks."""
+        return self.tasks.total() + self.repeats.total()
+
+    def add(self, other: Tally) -> None:
+        """Add another tally to this one."""
+        self.runs += other.runs
+        self.iterations += other.iterations
+        self.hits += other.hits
+        self.misses += other.misses
+        self.evictions += other.evictions
+        self.resolves += other.resolves
+        self.builds += other.builds
+        self.reuses += other.reuses
+        self.tasks.update(other.tasks)
+        self.repeats.update(other.repeats)
+
+    def add_use(self, use: Use) -> None:
+        """Add what follows from the use of a plan."""
+        self.iterations += use.iterations + use.jumps
+        self.hits += use.hits
+        frames = use.iterations + use.jumps + use.inner
+        for name, count in use.plan.blueprint.work.items():
+            self.tasks[name] += count * frames
+
+
+@final
+class Use:
+    """How often one run used one plan."""
+
+    __slots__ = ("entered", "inner", "iterations", "jumps", "misses", "plan")
+
+    def __init__(self, plan: CachedPlan) -> None:
+        self.plan = plan
+        self.iterations = 0
+        """Iterations on the graph path; a lookup each."""
+        self.inner = 0
+        """Sub-graphs; a lookup each."""
+        self.jumps = 0
+        """Iterations on the VM; no lookup."""
+        self.entered = 0
+        """Lookups of the VM."""
+        self.misses = 0
+        """Lookups of all these that missed."""
+
+    @property
+    def hits(self) -> int:
+        """Lookups that found the plan."""
+        return self.iterations + self.inner + self.entered - self.misses
+
+
+class _Count:
+    """An integer counter of a ``Stats``, read through its tally."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, stats: Stats, owner: type | None = None) -> int:
+        count: int = getattr(stats._tally(), self._name)
+        return count
+
+
+@final
+class Stats:
+    """Live counters of an engine or a run: exact at every moment, in the middle of a run too."""
+
+    runs = _Count()
+    iterations = _Count()
+    lookups = _Count()
+    hits = _Count()
+    misses = _Count()
+    evictions = _Count()
+    resolves = _Count()
+    builds = _Count()
+    executions = _Count()
+    attempts = _Count()
+    reuses = _Count()
+
+    def __init__(self, tally: Callable[[], Tally]) -> None:
+        self._tally = tally
+
+    @property
+    def tasks(self) -> Counter[str]:
+        """Executions by task name, a copy."""
+        return +self._tally().tasks
+
+    @property
+    def task_attempts(self) -> Counter[str]:
+        """Attempts by task name, a copy."""
+        tally = self._tally()
+        return tally.tasks + tally.repeats
+
+    def as_dict(self) -> dict[str, int]:
+        """All integer counters by name, read at one moment."""
+        tally = self._tally()
+        return {name: getattr(tally, name) for name in COUNTERS}
+
+    def __repr__(self) -> str:
+        counts = " ".join(f"{name}={count}" for name, count in self.as_dict().items())
+        return f"<Stats {counts}>"
+
+
+COUNTERS: tuple[str, ...] = tuple(
+    name for name, value in vars(Stats).items() if isinstance(value, _Count)
+)
+"""The names of all integer counters, in the order they are shown."""

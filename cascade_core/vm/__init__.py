@@ -1,0 +1,1 @@
+"""Planned graphs as instructions, and the machine that runs them."""

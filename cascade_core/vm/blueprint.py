@@ -1,0 +1,168 @@
+"""The blueprint: a planned graph as instructions over registers.
+
+The one executable form of a graph. ``machine.py`` runs it straight through where every task is a
+plain local function; the scheduler runs the same blueprint where nodes have to be awaited or
+somebody listens. It holds tasks and positions, never argument values.
+
+Registers: first one per data slot of the structure (the inputs of an iteration), then one per
+instruction, in plan order, for its result. So "the inputs, with results appended" is a frame.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias, final
+
+from cascade_core.graph.decode import Call
+from cascade_core.graph.model import Graph, Node, assemble
+
+Registers: TypeAlias = list[Any]
+Arguments: TypeAlias = tuple[Sequence[Any], dict[str, Any]]
+
+DIRECT = 2
+"""Up to so many arguments are named in the instruction itself."""
+GATHER = DIRECT + 1
+"""Mode of an instruction with more: ``first`` is the tuple of their registers."""
+PACK = DIRECT + 2
+"""Mode of an instruction with keywords or containers: ``first`` makes the arguments."""
+
+CHUNK = 32
+"""The clock is looked at after so many instructions."""
+
+
+class Instruction(NamedTuple):
+    """Call ``fn``; append the result. ``mode`` says where the arguments are."""
+
+    fn: Callable[..., Any]
+    mode: int
+    """0, 1 or 2: the number of arguments; else GATHER or PACK."""
+    first: Any = None
+    """The first argument's register; or what GATHER and PACK need."""
+    second: int = 0
+    """The second argument's register."""
+
+    def arguments(self, registers: Registers) -> Arguments:
+        """The arguments to call with, read from the registers."""
+        if self.mode == PACK:
+            arguments: Arguments = self.first(registers)
+            return arguments
+        if self.mode == GATHER:
+            return [registers[register] for register in self.first], {}
+        return [registers[self.first], registers[self.second]][: self.mode] if self.mode else (), {}
+
+
+@final
+class Blueprint:
+    """A planned graph, ready to run.
+
+    Attributes:
+        graph: What it was compiled from.
+        order: The positions of the graph's nodes in plan order; an instruction's index is its
+            *rank*.
+        instructions: One per node, in plan order.
+        chunks: The instructions in pieces of at most CHUNK.
+        slots: How many data slots come first in the registers.
+        size: How many registers a finished frame has.
+        straight: Whether it can run without awaiting: every task is sync and local.
+        short: Whether it can besides without a look at the clock: it is one chunk.
+        places: All places (``run_on``) that its tasks ask for.
+        names: Task names by rank.
+        work: Executions of one complete frame by task name.
+    """
+
+    __slots__ = (
+        "_dependents",
+        "chunks",
+        "graph",
+        "instructions",
+        "names",
+        "order",
+        "places",
+        "short",
+        "size",
+        "slots",
+        "straight",
+        "work",
+    )
+
+    def __init__(self, graph: Graph, order: tuple[int, ...], slots: int) -> None:
+        nodes = [graph.nodes[position] for position in order]
+        self.graph = graph
+        self.order = order
+        self.slots = slots
+        self.size = slots + len(order)
+        self.instructions = tuple(_compile(graph, order, slots))
+        self.chunks = tuple(
+            self.instructions[start : start + CHUNK] for start in range(0, len(order), CHUNK)
+        )
+        self.places = frozenset(node.task.run_on for node in nodes)
+        self.straight = self.places == {"local"} and not any(node.task.is_async for node in nodes)
+        self.short = self.straight and len(self.chunks) == 1
+        self.names = tuple(node.name for node in nodes)
+        self.work = Counter(self.names)
+        self._dependents: list[list[int]] | None = None
+
+    def node(self, rank: int) -> Node:
+        """The node behind the instruction at ``rank``."""
+        return self.graph.nodes[self.order[rank]]
+
+    @property
+    def dependents(self) -> list[list[int]]:
+        """By rank, the ranks of the nodes that wait for it. Made when first needed."""
+        if self._dependents is None:
+            rank_of = {position: rank for rank, position in enumerate(self.order)}
+            self._dependents = [[] for _ in self.order]
+            for rank in range(len(self.order)):
+                for position in self.node(rank).dependencies:
+                    self._dependents[rank_of[position]].append(rank)
+        return self._dependents
+
+    def listing(self) -> str:
+        """The blueprint as text, one line per instruction, ``d0 d1 ...`` being the data slots."""
+        calls = self.graph.structure.calls
+        names = {~slot: f"d{slot}" for slot in range(self.slots)}
+        names |= {position: f"r{rank}" for rank, position in enumerate(self.order)}
+        lines = []
+        for rank, position in enumerate(self.order):
+            sources = [f"{label}={_text(arg, names)}" for label, arg in calls[position].arguments()]
+            lines.append(f"r{rank} = {self.names[rank]}({', '.join(sources)})")
+        return "\n".join(lines) + "\n"
+
+
+def _text(argument: Any, names: dict[int, str]) -> str:
+    if isinstance(argument, int):
+        return names[argument]
+    inside = ", ".join(names[part] for part in argument if isinstance(part, int))
+    return f"{argument[-1].type.__name__}<{inside}>"
+
+
+def _compile(graph: Graph, order: tuple[int, ...], slots: int) -> list[Instruction]:
+    register = {~slot: slot for slot in range(slots)}
+    register |= {position: slots + rank for rank, position in enumerate(order)}
+    calls = graph.structure.calls
+    return [_instruction(graph.nodes[p].task.fn, calls[p], register) for p in order]
+
+
+def _instruction(fn: Callable[..., Any], call: Call, register: dict[int, int]) -> Instruction:
+    simple = [register[argument] for argument in call.args if isinstance(argument, int)]
+    if call.kwargs or len(simple) < len(call.args):
+        return Instruction(fn, PACK, _packer(call, register))
+    if len(simple) > DIRECT:
+        return Instruction(fn, GATHER, tuple(simple))
+    return Instruction(fn, len(simple), *simple)
+
+
+def _packer(call: Call, register: dict[int, int]) -> Callable[[Registers], Arguments]:
+    needed = {source: register[source] for source in call.parts()}
+
+    def pack(registers: Registers) -> Arguments:
+        def value_of(source: int) -> Any:
+            return registers[needed[source]]
+
+        return (
+            [assemble(argument, value_of) for argument in call.args],
+            {name: assemble(argument, value_of) for name, argument in call.kwargs},
+        )
+
+    return pack

@@ -1,0 +1,152 @@
+"""The call phase of a test: opened as a window, and judged by the test's marks when it ends."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+import unittest
+from collections.abc import Collection, Generator, Iterator
+from typing import Any, Final, NoReturn
+
+import pytest
+
+from . import markers
+from .errors import MarkerError, UnexpectedWork
+from .expectations import Expectation, violations
+from .report import terminal
+from .work.record import WorkRecord
+from .work.window import Recorder, Window
+
+WINDOW: Final = pytest.StashKey[Window]()
+"""Where an item keeps its window until it is judged."""
+
+RECORDER: Final = pytest.StashKey[Recorder]()
+"""Where a configuration keeps its recorder."""
+
+# The bases of what skip, xfail and exit raise; `unittest.SkipTest` is a skip to pytest, too.
+OUTCOMES: Final = (
+    pytest.skip.Exception,
+    pytest.xfail.Exception,
+    pytest.exit.Exception,
+    unittest.SkipTest,
+)
+
+FIXTURES: Final = frozenset({"engine", "spied_solver", "cache_inspector", "cascade_bench"})
+
+
+def concerns_us(item: pytest.Item, recorder: Recorder) -> bool:
+    """Tell whether ``item`` may run an engine or says something about one.
+
+    Written for few function calls because every test pays for it.
+    """
+    if recorder.is_triggered() or markers.is_marked(item):
+        return True
+    return not FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+
+
+def window_of(item: pytest.Item) -> Window:
+    """Give the window of the coming or current call phase of ``item``."""
+    return item.stash.setdefault(WINDOW, Window(item.nodeid))
+
+
+def judged_call(item: pytest.Item, recorder: Recorder) -> Generator[None, object, object]:
+    """Wrap the call phase of ``item``.
+
+    Raises:
+        UnexpectedWork: the test passed, but not what its marks say; if it failed, its own error
+            stands and ours is a note on it.
+        MarkerError: likewise, for marks that make no sense and were added after collection.
+    """
+    __tracebackhide__ = True
+    recorder.attach()
+    window = window_of(item)
+    token = recorder.open(window)
+    try:
+        result = yield
+    except BaseException as error:
+        record = recorder.close(window, token)
+        _note_on(error, item, window, record)
+        raise
+    finally:
+        del item.stash[WINDOW]
+    record = recorder.close(window, token)
+    wrong = _judge(item, window, record)
+    if wrong is not None:
+        for kept in _errors_kept_aside(item):
+            _add_note(kept, wrong)
+        _raise_at_test(item, wrong)
+    return result
+
+
+def known_tasks(recorder: Recorder, expectations: Collection[Expectation]) -> set[str]:
+    """Name all live tasks if an expectation asks for one by name; else nobody needs to know."""
+    if all(expected.task is None for expected in expectations):
+        return set()
+    return set().union(*(probe.known_tasks() for probe in recorder.probes.values()))
+
+
+def _judge(item: pytest.Item, window: Window, record: WorkRecord) -> Exception | None:
+    if window.judged:
+        return None
+    try:
+        expected = markers.expectations(item)
+    except MarkerError as error:
+        return error
+    alive = known_tasks(item.config.stash[RECORDER], expected)
+    found = violations(expected, record, alive=alive)
+    if not found:
+        return None
+    return UnexpectedWork(terminal.failure(found, record, str(item.config.rootpath)))
+
+
+def _note_on(error: BaseException, item: pytest.Item, window: Window, record: WorkRecord) -> None:
+    is_failure = isinstance(error, Exception | pytest.fail.Exception)
+    if is_failure and not isinstance(error, OUTCOMES):
+        wrong = _judge(item, window, record)
+        if wrong is not None:
+            _add_note(error, wrong)
+
+
+def _add_note(error: BaseException, wrong: Exception) -> None:
+    if not isinstance(error, OUTCOMES):
+        error.add_note(f"\n{wrong}")
+
+
+def _errors_kept_aside(item: pytest.Item) -> Iterator[BaseException]:
+    """The errors of a unittest item: pytest reports them later, instead of what is raised here."""
+    for caught in getattr(item, "_excinfo", None) or ():
+        yield caught.value
+
+
+def _raise_at_test(item: pytest.Item, error: Exception) -> NoReturn:
+    """Raise ``error`` as if the test's ``def`` line had.
+
+    The test's own frame is gone by now. A traceback that ends in code with its file, name and
+    lines makes pytest show the test and not its plugins, and leads IDEs to it.
+    """
+    __tracebackhide__ = True
+    code = getattr(inspect.unwrap(getattr(item, "obj", None) or _nothing), "__code__", None)
+    if code is None or code is _nothing.__code__:
+        raise error.with_traceback(None)
+    line = _def_line(code)
+    raising = compile("\n" * (line - 1) + "raise error", code.co_filename, "exec").replace(
+        co_firstlineno=code.co_firstlineno, co_name=code.co_name, co_qualname=code.co_qualname
+    )
+    exec(raising, {"error": error.with_traceback(None)}, {})
+    raise AssertionError("not reached")
+
+
+def _nothing() -> None:
+    """Stand in for the test function of an item that has none."""
+
+
+def _def_line(code: Any) -> int:
+    """The line of ``def``, which comes after the decorators that a function's lines begin with."""
+    first = int(code.co_firstlineno)
+    try:
+        lines, _ = inspect.getsourcelines(code)
+        definition = ast.parse(textwrap.dedent("".join(lines))).body[0]
+    except (OSError, SyntaxError):
+        return first
+    return first + definition.lineno - 1

@@ -1,0 +1,67 @@
+"""The probe of ``cascade_core``: turns what the engine tells into our records."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from pytest_cascade.work.record import Resolve
+from pytest_cascade.work.spies import explain_latest_calls
+
+if TYPE_CHECKING:
+    from cascade_core import Graph, Miss, Plan
+
+    from .base import Listener, Run
+
+
+class CascadeProbe:
+    """Watches every ``cascade_core.Engine`` of the process."""
+
+    trigger = "cascade_core"
+
+    def __init__(self) -> None:
+        self._attached = ExitStack()
+        self._is_attached = False
+
+    def attach(self, listener: Listener) -> None:
+        """Start to tell ``listener``; imports the engine."""
+        if self._is_attached:
+            return
+        import cascade_core
+
+        self._attached.enter_context(cascade_core.observe(_Observer(listener)))
+        self._is_attached = True
+
+    def detach(self) -> None:
+        """Stop telling."""
+        self._attached.close()
+        self._is_attached = False
+
+    def known_tasks(self) -> set[str]:
+        """Name all live tasks."""
+        from cascade_core.define import live_task_names
+
+        return set(live_task_names())
+
+
+class _Observer:
+    """Hears the engine's own words and passes them on in ours."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self.run_started = listener.run_started
+        self.run_finished = listener.run_finished
+
+    def plan_missed(self, run: Run, target: Any) -> None:
+        task = getattr(target, "task", None)
+        name = getattr(task, "name", None) or type(target).__name__
+        self._listener.plan_missed(run, name, getattr(task, "source", None))
+
+    def plan_resolved(
+        self, run: Run, graph: Graph, plan: Plan, miss: Miss, duration_ns: int
+    ) -> None:
+        explain_latest_calls(graph, miss)
+        root = graph.nodes[graph.root]
+        source = getattr(root.task, "source", None)
+        resolve = Resolve(root.name, len(graph.nodes), miss, source, duration_ns)
+        self._listener.plan_resolved(run, resolve, (node.name for node in graph.nodes))

@@ -1,0 +1,1 @@
+"""What a test made the engines do: windows, records and the views on them."""
