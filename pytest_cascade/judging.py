@@ -7,7 +7,8 @@ import inspect
 import textwrap
 import unittest
 from collections.abc import Collection, Generator, Iterator
-from typing import Any, Final, NoReturn
+from types import CodeType
+from typing import Final, NoReturn
 
 import pytest
 
@@ -87,6 +88,8 @@ def known_tasks(recorder: Recorder, expectations: Collection[Expectation]) -> se
 
 
 def _judge(item: pytest.Item, window: Window, record: WorkRecord) -> Exception | None:
+    if window.complaints:
+        return UnexpectedWork("\n".join(window.complaints.values()))
     if window.judged:
         return None
     try:
@@ -129,24 +132,35 @@ def _raise_at_test(item: pytest.Item, error: Exception) -> NoReturn:
     code = getattr(inspect.unwrap(getattr(item, "obj", None) or _nothing), "__code__", None)
     if code is None or code is _nothing.__code__:
         raise error.with_traceback(None)
-    line = _def_line(code)
-    raising = compile("\n" * (line - 1) + "raise error", code.co_filename, "exec").replace(
-        co_firstlineno=code.co_firstlineno, co_name=code.co_name, co_qualname=code.co_qualname
+    raising = _raise_statement(_decorator_lines(code)).replace(
+        co_filename=code.co_filename,
+        co_firstlineno=code.co_firstlineno,
+        co_name=code.co_name,
+        co_qualname=code.co_qualname,
     )
     exec(raising, {"error": error.with_traceback(None)}, {})
-    raise AssertionError("not reached")
+    raise AssertionError("a raise statement came to its end")
 
 
 def _nothing() -> None:
     """Stand in for the test function of an item that has none."""
 
 
-def _def_line(code: Any) -> int:
-    """The line of ``def``, which comes after the decorators that a function's lines begin with."""
-    first = int(code.co_firstlineno)
+def _raise_statement(line_offset: int) -> CodeType:
+    """Compile ``raise error`` so many lines below the first, with no columns to underline."""
+    module = ast.parse("raise error")
+    for node in ast.walk(module):
+        if isinstance(node, ast.stmt | ast.expr):
+            node.lineno = node.end_lineno = 1 + line_offset
+            node.col_offset = node.end_col_offset = -1
+    return compile(module, "<test>", "exec")
+
+
+def _decorator_lines(code: CodeType) -> int:
+    """How many lines come before ``def``: to Python a function begins with its decorators."""
     try:
         lines, _ = inspect.getsourcelines(code)
         definition = ast.parse(textwrap.dedent("".join(lines))).body[0]
     except (OSError, SyntaxError):
-        return first
-    return first + definition.lineno - 1
+        return 0
+    return definition.lineno - 1

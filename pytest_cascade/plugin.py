@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from . import collection, leftovers, markers
+from . import benches, collection, leftovers, markers
 from .judging import RECORDER, concerns_us, judged_call
 from .options import SETTINGS, add_options, read_settings
 from .probes import PROBES
@@ -52,6 +52,16 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     return (yield from judged_call(item, recorder))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let the report carry what the test measured."""
+    report = yield
+    benches.put_on_report(item, report)
+    return report
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Send what a worker has to tell to the process that tells it."""
     leftovers.send(session.config)
@@ -66,5 +76,6 @@ def pytest_testnodedown(node: Any) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Tell of runs that earlier tests had left behind."""
+    """Show what was measured; tell of runs that earlier tests had left behind."""
+    benches.tell(terminalreporter)
     leftovers.tell(terminalreporter, config)

@@ -68,6 +68,7 @@ class Window:
     Attributes:
         test: The test's node id.
         guards: Who is asked before a graph is planned.
+        complaints: What is wrong with the test whatever its markers say, by who says so.
         judged: Set by whoever holds the test's markers against parts of the window, so that they
             are not held against the whole of it as well.
     """
@@ -76,6 +77,7 @@ class Window:
         self.test = test
         self.guards: list[Guard] = []
         self.judged = False
+        self.complaints: dict[str, str] = {}
         # Reentrant: collecting garbage while it is held may run anything, even an engine.
         self._lock = threading.RLock()
         self._runs = 0

@@ -1,0 +1,3 @@
+"""What all tests share: suites inside tests."""
+
+pytest_plugins = ["pytester"]

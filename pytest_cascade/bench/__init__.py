@@ -1,0 +1,1 @@
+"""Benchmarks: measuring, and the numbers that follow. No printing here."""

@@ -1,0 +1,56 @@
+"""The examples are suites that users copy: they must hold where they are run, and be there."""
+
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def run_example(pytester: pytest.Pytester, name: str, *options: str) -> pytest.RunResult:
+    pytester.copy_example(str(EXAMPLES / name))
+    pytester.makeini("[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\nxfail_strict = true\nfilterwarnings = error\n")
+    return pytester.runpytest_subprocess("-p", "no:randomly", *options)
+
+
+def test_there_are_examples():
+    assert len(list(EXAMPLES.glob("test_*.py"))) >= 2
+
+
+@pytest.mark.slow
+def test_plan_cache_examples_hold_in_a_folder_of_their_own(pytester: pytest.Pytester):
+    ran = run_example(pytester, "test_plan_cache.py")
+
+    ran.assert_outcomes(passed=9, xfailed=1)
+
+
+@pytest.mark.slow
+def test_the_redefined_task_is_named_when_its_xfail_is_removed(pytester: pytest.Pytester):
+    ran = run_example(pytester, "test_plan_cache.py", "--runxfail", "-k", "redefined_in_the_loop")
+
+    ran.assert_outcomes(failed=1, deselected=9)
+    ran.stdout.fnmatch_lines(
+        [
+            "*expect_resolves(1): the solver was called 4 times",
+            "*1. with_redefined · 2 nodes · *",
+            "*2. with_redefined · 2 nodes · new task: 'noop' was redefined",
+        ]
+    )
+
+
+@pytest.mark.slow
+def test_loop_examples_measure_and_print_one_table(pytester: pytest.Pytester):
+    ran = run_example(
+        pytester, "test_loop_performance.py", "--cascade-bench", "-o", "cascade_bench_rounds=1"
+    )
+
+    ran.assert_outcomes(passed=2)
+    ran.stdout.fnmatch_lines(
+        [
+            "*cascade benchmarks*",
+            "*iterations/s*nodes/s*ns/iteration*resolves*hits*nodes/graph*x imperative",
+            "*stable * 12 *",
+            "*cache boost*stable / forced_miss*",
+        ],
+    )
+    assert ran.stdout.str().count("cascade benchmarks") == 1
