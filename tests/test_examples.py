@@ -4,12 +4,20 @@ from pathlib import Path
 
 import pytest
 
+INI = """
+[pytest]
+asyncio_mode = auto
+asyncio_default_fixture_loop_scope = function
+xfail_strict = true
+filterwarnings = error
+"""
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 def run_example(pytester: pytest.Pytester, name: str, *options: str) -> pytest.RunResult:
     pytester.copy_example(str(EXAMPLES / name))
-    pytester.makeini("[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\nxfail_strict = true\nfilterwarnings = error\n")
+    pytester.makeini(INI)
     return pytester.runpytest_subprocess("-p", "no:randomly", *options)
 
 

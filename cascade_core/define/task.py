@@ -82,7 +82,7 @@ class Task(Generic[R_co]):
         self.identity = TaskIdentity(name, _qualified_name(fn), parameters_of(signature))
         self._make = maker(self, name, signature)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> LazyResult[R_co]:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> LazyResult[R_co]:
         """Bind the arguments and return the call, not yet run.
 
         Raises:
@@ -90,7 +90,7 @@ class Task(Generic[R_co]):
         """
         return self._make(*args, **kwargs)
 
-    def tail(self, *args: Any, **kwargs: Any) -> TailCall:
+    def tail(self, /, *args: Any, **kwargs: Any) -> TailCall:
         """Bind the arguments to a tail call: to be returned, as ``return f.tail(n - 1)``.
 
         It means what returning ``f(n - 1)`` means; the VM runs it without building a graph.
@@ -133,11 +133,11 @@ class BoundTask(Generic[R_co]):
         self.task = task
         self.instance = instance
 
-    def __call__(self, *args: Any, **kwargs: Any) -> LazyResult[R_co]:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> LazyResult[R_co]:
         """Call the task with the instance as its first argument."""
         return self.task(quote(self.instance), *args, **kwargs)
 
-    def tail(self, *args: Any, **kwargs: Any) -> TailCall:
+    def tail(self, /, *args: Any, **kwargs: Any) -> TailCall:
         """Tail-call the task with the instance as its first argument."""
         return self.task.tail(quote(self.instance), *args, **kwargs)
 

@@ -14,7 +14,7 @@ import copyreg
 import dataclasses
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from enum import Enum
+from enum import Enum, Flag
 from typing import Any, NamedTuple
 
 from cascade_core.define.lazy import LazyResult, TailCall
@@ -172,8 +172,8 @@ class Search:
             kind = type(part)
             if kind in (str, int, bool, bytes, type(None)):
                 yield (kind, part)
-            elif isinstance(part, Enum):
-                yield (kind, part.name)
+            elif isinstance(part, Enum):  # a combination of flags has no member of its own
+                yield (kind, part.value if isinstance(part, Flag) else part.name)
             elif type(part) is tuple and not self.is_live(part):
                 yield (tuple, len(part))
                 stack.extend(reversed(part))
@@ -280,6 +280,8 @@ def _key_value(token: tuple[type, Any], open_tuples: list[tuple[int, list[Any]]]
     if kind is tuple:
         open_tuples.append((content, []))
         return _OPENED
+    if issubclass(kind, Flag):
+        return kind(content)
     if issubclass(kind, Enum):
         return kind[content]
     return content

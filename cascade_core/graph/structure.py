@@ -36,10 +36,8 @@ class Structure:
     @cached_property
     def digest(self) -> str:
         """A hex digest that covers sharing too; for people and reports, never a key."""
-        numbered = [
-            _encode("call", _call_digest(call, [str(n).encode() for n in range(len(self.calls))]))
-            for call in self.calls
-        ]
+        numbers = [str(number).encode() for number in range(len(self.calls))]
+        numbered = [_encode("call", _call_digest(call, numbers)) for call in self.calls]
         return hashlib.sha256(b"".join(numbered)).hexdigest()
 
     def __eq__(self, other: object) -> bool:

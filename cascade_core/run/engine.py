@@ -79,7 +79,6 @@ class Engine:
         _require("bus", self.bus, "publish")
         _require("plan_cache", self.plan_cache, "find")
         self._places = frozenset({"local"}) | getattr(self.executor, "places", frozenset())
-        self.runs_here = type(self.executor) is LocalExecutor
         self.takes_plans = hasattr(self.executor, "execute_plan")
         self._settled = Tally()
         self._active: dict[int, Run] = {}
@@ -175,11 +174,11 @@ class Engine:
         self._admit(blueprint.places)
         cached = CachedPlan(plan, blueprint)
         count.evictions += self.plan_cache.store(key, cached)
-        use = run.use_of(cached)
-        use.misses += 1
         observe.plan_resolved(run, graph, plan, miss, duration_ns)
         if self.bus.listening:
             self.bus.publish(PlanResolved(run, miss, duration_ns))
+        use = run.use_of(cached)
+        use.misses += 1  # last: until the caller counts the use, it would make a hit too few
         return use
 
     def _admit(self, places: frozenset[str]) -> None:
@@ -189,10 +188,6 @@ class Engine:
                 f"a task asks to run on {', '.join(sorted(missing))}, but the executor "
                 f"{type(self.executor).__name__} has {', '.join(sorted(self._places))}"
             )
-
-    def runs_straight(self, blueprint: Blueprint) -> bool:
-        """Whether a blueprint needs no scheduler: all plain calls here, and nobody listens."""
-        return blueprint.straight and self.runs_here and not self.bus.listening
 
     # -- runs -------------------------------------------------------------------------------
 

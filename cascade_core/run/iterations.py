@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from cascade_core.define.lazy import LazyResult, TailCall
 from cascade_core.define.task import Task
+from cascade_core.executors.local import LocalExecutor
 from cascade_core.graph.containers import ATOMS
 from cascade_core.graph.model import Graph
 from cascade_core.graph.reading import Reading, read
@@ -23,7 +24,7 @@ from cascade_core.run.record import Run
 from cascade_core.run.scheduler import Scheduler
 from cascade_core.run.slice import TimeSlice
 from cascade_core.run.stats import Use
-from cascade_core.vm.blueprint import Blueprint, Registers
+from cascade_core.vm.blueprint import Blueprint, Instruction, Registers
 from cascade_core.vm.machine import UNFINISHED, execute
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Iterations:
     def __init__(self, engine: Engine, run: Run) -> None:
         self._engine = engine
         self._run = run
+        self._bus = engine.bus
+        self._calls_directly = type(engine.executor) is LocalExecutor
         self._slice = TimeSlice(engine.slice_ms)
 
     async def run(
@@ -73,9 +76,8 @@ class Iterations:
 
     async def _graph_path(self, value: Any) -> Any:
         """Iterate for as long as the target returns a call."""
-        run, time_slice, bus = self._run, self._slice, self._engine.bus
+        run, time_slice, bus = self._run, self._slice, self._bus
         find = self._engine.plan_cache.find
-        runs_here = self._engine.runs_here
         use: Use | None = None  # of the plan before, if that ran straight
         while True:
             if type(value) is TailCall:
@@ -88,15 +90,10 @@ class Iterations:
             if use is None or find(key) is not use.plan or bus.listening:
                 use = self._plan(value, reading)
             use.iterations += 1
-            blueprint = use.plan.blueprint
-            if blueprint.short and runs_here and not bus.listening:
-                value = self._straight(use, registers)
-                if value is not _STOPPED:
-                    continue
-                value = await self._by_scheduler(blueprint, registers)
-            else:
-                value = await self._frame(use, registers)
-            use = None  # sub-graphs may have settled the run's uses
+            value = self._straight(use, registers)
+            if value is _STOPPED:
+                value = await self._go_on(use, registers)
+                use = None  # sub-graphs may have settled the run's uses
 
     # -- the VM -----------------------------------------------------------------------------
 
@@ -110,8 +107,7 @@ class Iterations:
         Returns:
             A value, or the call to go on with on the graph path.
         """
-        run, time_slice, bus = self._run, self._slice, self._engine.bus
-        runs_here = self._engine.runs_here
+        run, time_slice = self._run, self._slice
         use: Use | None = None  # of the plan before, if that ran straight
         simple: dict[Task[Any], CachedPlan] = {}  # of calls whose arguments are atoms
         while type(value) is TailCall:
@@ -137,62 +133,72 @@ class Iterations:
             if use is None or use.plan is not plan:
                 use = run.use_of(plan)
             use.jumps += 1
-            blueprint = plan.blueprint
-            if blueprint.short and runs_here and not bus.listening:
-                value = self._straight(use, registers)
-                if value is not _STOPPED:
-                    continue
-                value = await self._by_scheduler(blueprint, registers)
-            else:
-                value = await self._frame(use, registers)
-            use = None
+            value = self._straight(use, registers)
+            if value is _STOPPED:
+                value = await self._go_on(use, registers)
+                use = None
         return value
 
     # -- one frame ----------------------------------------------------------------------------
 
+    async def _frame(self, use: Use, registers: Registers) -> Any:
+        """Run one frame of the target to what the target returns."""
+        value = self._straight(use, registers)
+        return await self._go_on(use, registers) if value is _STOPPED else value
+
     def _straight(self, use: Use, registers: Registers) -> Any:
-        """Run a short frame straight through.
+        """Run a short frame straight through, if that is the way for it.
 
         Returns:
-            What the target returned, or _STOPPED at a node that has to be run to a value first.
+            What the target returned; or _STOPPED where the frame has not begun, or has come to a
+            node that has to be run to a value first.
         """
+        blueprint = use.plan.blueprint
+        if not (blueprint.short and self._calls_directly) or self._bus.listening:
+            return _STOPPED
         self._run.use = use
         self._run.registers = registers
-        blueprint = use.plan.blueprint
-        try:
-            execute(blueprint.instructions, registers)
-        except Exception as error:
-            note_origin(error, blueprint, len(registers) - blueprint.slots)
-            raise
+        self._execute(blueprint, blueprint.instructions, registers)
         value = registers[-1]
         if type(value) in UNFINISHED and not _is_finished(blueprint, registers):
             return _STOPPED
         return value
 
-    async def _frame(self, use: Use, registers: Registers) -> Any:
-        """Run one frame of the target: straight through as far as that goes."""
-        engine, run = self._engine, self._run
+    async def _go_on(self, use: Use, registers: Registers) -> Any:
+        """Run a frame that ``_straight`` stopped at, from where it is."""
         blueprint = use.plan.blueprint
-        if engine.takes_plans:
+        if self._engine.takes_plans:
             return await self._by_executor(use, registers)
-        if not engine.runs_straight(blueprint):
-            run.go_node_by_node(use)
+        if len(registers) > blueprint.slots:
             return await self._by_scheduler(blueprint, registers)
-        run.use = use
-        run.registers = registers
+        if not (blueprint.straight and self._calls_directly) or self._bus.listening:
+            self._run.go_node_by_node(use)
+            return await self._by_scheduler(blueprint, registers)
+        return await self._chunk_by_chunk(use, registers)
+
+    async def _chunk_by_chunk(self, use: Use, registers: Registers) -> Any:
+        """Run a long frame straight, with a look at the clock after each chunk."""
+        self._run.use = use
+        self._run.registers = registers
+        blueprint = use.plan.blueprint
         for chunk in blueprint.chunks:
-            try:
-                execute(chunk, registers)
-            except Exception as error:
-                note_origin(error, blueprint, len(registers) - blueprint.slots)
-                raise
+            self._execute(blueprint, chunk, registers)
             if type(registers[-1]) in UNFINISHED:
                 break
             if perf_counter() >= self._slice.end:
-                await self._slice.renew(run)
+                await self._slice.renew(self._run)
         if _is_finished(blueprint, registers):
             return registers[-1]
         return await self._by_scheduler(blueprint, registers)
+
+    def _execute(
+        self, blueprint: Blueprint, instructions: tuple[Instruction, ...], registers: Registers
+    ) -> None:
+        try:
+            execute(instructions, registers)
+        except Exception as error:
+            note_origin(error, blueprint, len(registers) - blueprint.slots)
+            raise
 
     async def _by_scheduler(self, blueprint: Blueprint, registers: Registers) -> Any:
         self._run.leave_straight()

@@ -146,7 +146,9 @@ def test_function_that_gives_no_count_fails_and_says_so(suite):
     )
 
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*expect_iterations: count must be an int >= 0, got -3 from *n=-3*"])
+    result.stdout.fnmatch_lines(
+        ["*expect_iterations: count must be an int >= 0, got -3 from *n=-3*"]
+    )
 
 
 def test_function_that_raises_fails_and_shows_its_error(suite):

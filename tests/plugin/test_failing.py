@@ -177,9 +177,7 @@ def test_pytest_fail_stands_and_ours_is_a_note(suite, call):
     result.stdout.fnmatch_lines(["FAILED *called*"])
 
 
-@pytest.mark.parametrize(
-    ("call", "outcome"), [("skip('x')", "skipped"), ("xfail('x')", "xfailed")]
-)
+@pytest.mark.parametrize(("call", "outcome"), [("skip('x')", "skipped"), ("xfail('x')", "xfailed")])
 def test_skip_and_xfail_inside_the_body_stand(suite, call, outcome):
     result = suite.run(
         f"""
@@ -241,7 +239,7 @@ def test_unittest_cases_are_judged(suite):
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(
         [
-            ">       def test_wrong(self):",
+            ">   def test_wrong(self):",
             "E *expect_iterations(1): the target was iterated 2 times",
             "test_inner.py:*: UnexpectedWork",
         ]
