@@ -126,7 +126,7 @@ def parse_claims(mark: pytest.Mark, counter: str) -> list[Claim]:
     """
     knows_tasks = bool(COUNTED[counter].by_task)
     engine = mark.kwargs.get("engine", DEFAULT_ENGINE)
-    if engine not in PROBES:
+    if not isinstance(engine, str) or engine not in PROBES:
         known = ", ".join(map(repr, sorted(PROBES)))
         raise MarkerError(f"{mark.name}: unknown engine {engine!r}, known: {known}")
     bounds = {name: mark.kwargs[name] for name in BOUND_KEYWORDS if name in mark.kwargs}

@@ -40,7 +40,8 @@ def _misused_functions(collector: pytest.Collector) -> Iterator[str]:
     # No subclass of Module: those of pytest's doctest plugin hold no tests in their module.
     if not isinstance(collector, pytest.Class) and type(collector) is not pytest.Module:
         return
-    functions = [each for each in vars(collector.obj).values() if isinstance(each, FunctionType)]
+    # The exact type: asking isinstance wakes lazy objects up.
+    functions = [each for each in vars(collector.obj).values() if type(each) is FunctionType]
     for function in functions:
         for mark in getattr(function, "pytestmark", ()):
             if mark.name in markers.COUNT_MARKERS and not mark.args and not mark.kwargs:

@@ -12,6 +12,7 @@ import asyncio
 import inspect
 import zlib
 from collections import Counter, OrderedDict
+from functools import cache
 from inspect import Parameter
 from typing import Any, NamedTuple
 
@@ -277,26 +278,33 @@ LITERALS = st.one_of(
 KEYS = st.one_of(st.integers(0, 2), st.sampled_from(["a", "1", "a]b"]), st.none(), st.booleans())
 
 
+@cache
 def arguments(steps: int) -> st.SearchStrategy[Any]:
-    """An argument of the step after ``steps`` others."""
+    """An argument of the step after ``steps`` others: containers are at most two deep."""
     leaves = LITERALS
     if steps:
         refs = st.integers(0, steps - 1).map(Ref)
         leaves = st.one_of(refs, refs, LITERALS)
-    return st.recursive(leaves, boxes, max_leaves=4)
+    inner = boxes(leaves)
+    return st.one_of(leaves, leaves, leaves, inner, boxes(st.one_of(leaves, inner)))
+
+
+@cache
+def argument_lists(steps: int) -> st.SearchStrategy[Any]:
+    """Positional and keyword arguments of the step after ``steps`` others."""
+    one = arguments(steps)
+    names = st.sampled_from([(), (), ("k",), ("m",), ("m", "k")])
+    keywords = names.flatmap(lambda some: st.tuples(*[st.tuples(st.just(n), one) for n in some]))
+    return st.tuples(st.lists(one, max_size=3).map(tuple), keywords)
 
 
 def boxes(members: st.SearchStrategy[Any]) -> st.SearchStrategy[Box]:
     several = st.lists(members, max_size=3).map(tuple)
     keyed = st.lists(st.tuples(KEYS, members), max_size=3, unique_by=lambda item: item[0])
     return st.one_of(
-        st.builds(Box, st.sampled_from(["list", "tuple"]), several),
-        st.builds(Box, st.just("point"), st.tuples(members, members)),
-        st.builds(
-            lambda kind, items: Box(kind, tuple(m for _, m in items), tuple(k for k, _ in items)),
-            st.sampled_from(["dict", "OrderedDict"]),
-            keyed,
-        ),
+        st.tuples(st.sampled_from(["list", "tuple"]), several).map(lambda drawn: Box(*drawn)),
+        st.tuples(members, members).map(lambda drawn: Box("point", drawn)),
+        st.tuples(st.sampled_from(["dict", "OrderedDict"]), keyed).map(_mapping),
     )
 
 
@@ -322,24 +330,47 @@ def programs(
 @st.composite
 def _steps(draw: st.DrawFn, index: int, tasks: tuple[str, ...], depth: int) -> Step:
     name = draw(st.sampled_from(tasks))
-    one = arguments(index)
     if name.startswith("loop"):
         inner = draw(st.lists(programs(tasks, 3, depth - 1), min_size=1, max_size=3).map(tuple))
-        n = draw(st.integers(0, 7).map(Literal))
-        return Step(name, (n, draw(one)), (), inner)
+        n = st.integers(0, 7).map(Literal)
+        return Step(name, (draw(n), draw(arguments(index))), (), inner)
     inner = (draw(programs(tasks, 4, depth - 1)),) if name.startswith("enter") else ()
-    args = draw(st.lists(one, max_size=3).map(tuple))
-    keywords = st.lists(st.tuples(st.sampled_from(["k", "m"]), one), max_size=2, unique_by=_first)
-    return Step(name, args, tuple(draw(keywords)), inner)
+    return Step(name, *draw(argument_lists(index)), inner)
 
 
-def _first(pair: tuple[str, Any]) -> str:
-    return pair[0]
+def _mapping(drawn: tuple[str, list[tuple[Any, Any]]]) -> Box:
+    kind, items = drawn
+    return Box(kind, tuple(member for _, member in items), tuple(key for key, _ in items))
 
 
 def data_programs(max_steps: int = 7) -> st.SearchStrategy[tuple[Step, ...]]:
     """Programs whose graph is all there is: no sub-graphs, no loops, no failures."""
     return programs(("mix", "twin", "nothing"), max_steps, 0)
+
+
+@st.composite
+def pairs(draw: st.DrawFn) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+    """Two data programs: other ones, the same with other data, or with one argument changed."""
+    program = draw(data_programs())
+    how = draw(st.sampled_from(["other", "data", "argument"]))
+    if how == "other":
+        return program, draw(data_programs())
+    if how == "data":
+        return program, tuple(map(_with_other_data, program))
+    index = draw(st.integers(0, len(program) - 1))
+    args = draw(argument_lists(index))
+    return program, (*program[:index], Step(program[index].task, *args), *program[index + 1 :])
+
+
+def _with_other_data(step: Step) -> Step:
+    args = tuple(map(_other_data, step.args))
+    return step._replace(args=args, kwargs=tuple((n, _other_data(a)) for n, a in step.kwargs))
+
+
+def _other_data(argument: Any) -> Any:
+    if isinstance(argument, Box):
+        return argument._replace(members=tuple(map(_other_data, argument.members)))
+    return Literal("other") if isinstance(argument, Literal) else argument
 
 
 # -- signatures -----------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ class Structure:
     def digest(self) -> str:
         """A hex digest that covers sharing too; for people and reports, never a key."""
         numbers = [str(number).encode() for number in range(len(self.calls))]
-        numbered = [_encode("call", _call_digest(call, numbers)) for call in self.calls]
+        numbered = [_encode("call", _call_digest(call, numbers, True)) for call in self.calls]
         return hashlib.sha256(b"".join(numbered)).hexdigest()
 
     def __eq__(self, other: object) -> bool:
@@ -84,16 +84,16 @@ def topological(calls: list[Call] | tuple[Call, ...]) -> list[int]:
     return order
 
 
-def _call_digest(call: Call, digests: list[bytes]) -> bytes:
+def _call_digest(call: Call, digests: list[bytes], sees_sharing: bool = False) -> bytes:
     parts = [_encode("task", call.identity.qualified_name.encode())]
-    parts += [_argument_digest(argument, digests) for argument in call.args]
+    parts += [_argument_digest(argument, digests, sees_sharing) for argument in call.args]
     for name, argument in call.kwargs:
         parts.append(_encode("name", name.encode()))
-        parts.append(_argument_digest(argument, digests))
+        parts.append(_argument_digest(argument, digests, sees_sharing))
     return hashlib.sha256(b"".join(parts)).digest()
 
 
-def _argument_digest(argument: Argument, digests: list[bytes]) -> bytes:
+def _argument_digest(argument: Argument, digests: list[bytes], sees_sharing: bool) -> bytes:
     if isinstance(argument, int):
         return _source_digest(argument, digests)
     values: list[bytes] = []
@@ -106,6 +106,8 @@ def _argument_digest(argument: Argument, digests: list[bytes]) -> bytes:
                 members.sort()
             made.append(hashlib.sha256(_shape_text(part) + b"".join(members)).digest())
             values.append(_encode("made", made[-1]))
+        elif isinstance(part, Again) and sees_sharing:
+            values.append(_encode("again", str(part.number).encode()))
         elif isinstance(part, Again):
             values.append(_encode("made", made[part.number]))
         else:

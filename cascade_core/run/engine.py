@@ -119,10 +119,15 @@ class Engine:
                 "use_vm runs tasks in this process, but the executor "
                 f"{type(self.executor).__name__} takes whole plans"
             )
+        self._claim_thread()
         reading = key, _, _ = read(target)
         known = self.plan_cache.find(key)
-        graph = graph_of(reading) if known is None else known.blueprint.graph
-        self._admit(frozenset(node.task.run_on for node in graph.nodes))
+        if known is None:
+            graph = graph_of(reading)
+            self._admit(frozenset(node.task.run_on for node in graph.nodes))
+        else:
+            graph = known.blueprint.graph
+            self._admit(known.blueprint.places)
         run = Run(self, params)
         self._begin(run)
         error: BaseException | None = None
@@ -151,6 +156,7 @@ class Engine:
         plan = self.plan_cache.find(reading[0])
         if plan is None:
             return self._resolve(run, target, reading, graph)
+        self._admit(plan.blueprint.places)  # an engine that has more places may share the cache
         use = run.use_of(plan)
         if self.bus.listening:
             self.bus.publish(PlanReused(run))
@@ -191,13 +197,15 @@ class Engine:
 
     # -- runs -------------------------------------------------------------------------------
 
-    def _begin(self, run: Run) -> None:
+    def _claim_thread(self) -> None:
         thread = threading.get_ident()
         if self._active and self._thread != thread:
             raise CascadeError(
                 "the engine is running in another thread; make an engine for each thread"
             )
         self._thread = thread
+
+    def _begin(self, run: Run) -> None:
         self._active[run.id] = run
         observe.run_started(run)
         if self.bus.listening:
@@ -205,7 +213,7 @@ class Engine:
 
     def _finish(self, run: Run, error: BaseException | None) -> None:
         run.settle()
-        self._settled.add(run.tally())
+        self._settled.add(run.count())
         del self._active[run.id]
         if self.bus.listening:
             self.bus.publish(RunFinished(run, status_of(error)))

@@ -107,6 +107,7 @@ class Scheduler:
         self._ready: list[tuple[int, int, Frame]] = []
         self._running: dict[asyncio.Task[Any], tuple[Frame, int, Any]] = {}
         self._finished: deque[asyncio.Task[Any]] = deque()
+        self._has_unstarted = False  # whether an asyncio task has yet to take its first step
         self._wake: asyncio.Future[None] | None = None
         self._result: Any = _UNSET
 
@@ -167,9 +168,16 @@ class Scheduler:
     async def _start(self, frame: Frame, rank: int) -> None:
         task = frame.blueprint.node(rank).task
         if self._calls_directly and not task.is_async:
-            self._call(frame, rank)
+            if not self._has_unstarted:
+                self._call(frame, rank)
+                return
+            # Those come first in plan order: let them begin first, and fail first.
+            self._has_unstarted = False
+            self._push(frame, [rank])
+            await asyncio.sleep(0)
         elif self._ready or self._running:
             self._spawn(frame, rank, self._execute(frame, rank), None)
+            self._has_unstarted = True
         else:  # alone: no asyncio task is needed to wait for it
             self._settle(frame, rank, await self._execute(frame, rank))
 
@@ -209,6 +217,7 @@ class Scheduler:
     # -- waiting ---------------------------------------------------------------------------
 
     async def _wait(self) -> None:
+        self._has_unstarted = False
         self._wake = asyncio.get_running_loop().create_future()
         try:
             await self._wake

@@ -109,6 +109,8 @@ class _Count:
 class Stats:
     """Live counters of an engine or a run: exact at every moment, in the middle of a run too."""
 
+    __slots__ = ("_tally",)
+
     runs = _Count()
     iterations = _Count()
     lookups = _Count()

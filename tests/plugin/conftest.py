@@ -1,14 +1,18 @@
-"""Suites inside tests: a few tasks that loop, and a way to run tests over them."""
+"""Suites inside tests: a few tasks that loop, and a way to run tests over them.
+
+The engine and hypothesis are imported here for speed: a suite in this process forgets what it
+imported, and the next one would import it anew.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from textwrap import dedent
 
-# Imported once here: a suite in this process forgets what it imported, and would import it anew.
-import cascade_core  # noqa: F401
-import hypothesis  # noqa: F401 - its plugin imports it
+import hypothesis  # noqa: F401 - see above
 import pytest
+
+import cascade_core  # noqa: F401 - see above
 
 INI = """
 [pytest]
@@ -70,6 +74,11 @@ class Suite:
         """Run in a process of its own, with every plugin that is installed."""
         self.write(source)
         return self.pytester.runpytest_subprocess(*args)
+
+    def run_on_workers(self, source: str, *args: str) -> pytest.RunResult:
+        """Run on two xdist workers."""
+        # pytest-benchmark warns that it disables itself, and warnings are errors.
+        return self.run_apart(source, "-n", "2", "--benchmark-disable", *args)
 
 
 @pytest.fixture

@@ -183,7 +183,7 @@ def test_background_task_of_an_earlier_test_is_not_counted_and_told(suite):
 
 @pytest.mark.slow
 def test_leftovers_are_told_under_xdist(suite):
-    result = suite.run_apart(LEFT_BEHIND, "-n", "2", "--dist=loadfile", "-p", "no:randomly")
+    result = suite.run_on_workers(LEFT_BEHIND, "--dist=loadfile", "-p", "no:randomly")
 
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(["2 runs were started by what an earlier test left running*"])

@@ -113,6 +113,7 @@ def test_unknown_task_fails_and_lists_the_known(suite):
         "at_most=steps",
         "at_least=lambda n: n, at_most=lambda n: n + 1",
         "lambda n, four: n + four - 3",
+        "lambda n=99: n + 1",
     ],
 )
 def test_count_may_be_a_function_of_parameters_and_fixtures(suite, arguments):
@@ -149,6 +150,20 @@ def test_function_that_gives_no_count_fails_and_says_so(suite):
     result.stdout.fnmatch_lines(
         ["*expect_iterations: count must be an int >= 0, got -3 from *n=-3*"]
     )
+
+
+def test_functions_whose_bounds_admit_nothing_fail_and_say_so(suite):
+    result = suite.run(
+        """
+        @pytest.mark.parametrize("n", [1])
+        @pytest.mark.expect_iterations(at_least=lambda n: n + 5, at_most=lambda n: n)
+        async def test_it(engine, n):
+            await engine.run(countdown(n))
+        """
+    )
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*expect_iterations: at_least=6 is more than at_most=1"])
 
 
 def test_function_that_raises_fails_and_shows_its_error(suite):

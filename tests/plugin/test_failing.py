@@ -360,7 +360,7 @@ def test_hypothesis_examples_add_up(suite, count):
 
 @pytest.mark.slow
 def test_tests_are_judged_on_xdist_workers(suite):
-    result = suite.run_apart(
+    result = suite.run_on_workers(
         """
         @pytest.mark.parametrize(
             "n", [1, pytest.param(2, marks=pytest.mark.expect_iterations(3)), 3]
@@ -368,9 +368,7 @@ def test_tests_are_judged_on_xdist_workers(suite):
         @pytest.mark.expect_iterations(2)
         async def test_it(engine, n):
             await engine.run(countdown(n))
-        """,
-        "-n",
-        "2",
+        """
     )
 
     result.assert_outcomes(passed=2, failed=1)

@@ -1,7 +1,5 @@
 """The fixtures `engine` and `spied_solver`, and the marker that configures them."""
 
-import pytest
-
 
 def test_engine_is_fresh_for_each_test(suite):
     result = suite.run(

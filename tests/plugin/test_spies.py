@@ -1,8 +1,8 @@
 """The spied solver alone, without a test's window around it."""
 
-import cascade_core as cs
 import pytest
 
+import cascade_core as cs
 from pytest_cascade import SpiedSolver
 from pytest_cascade.work.spies import MAX_CALLS, explain_latest_calls
 

@@ -95,6 +95,16 @@ def test_run_that_outlives_its_window_is_read_when_it_closes(recorder):
     assert not recorder.leftovers
 
 
+def test_closed_window_takes_no_run(recorder):
+    run = Run()
+    with Opened(recorder) as window:
+        pass
+
+    window.begin(run)
+
+    assert not window.owns(run)
+
+
 def test_run_outside_any_window_is_dropped_in_silence(recorder):
     recorder.run_started(Run())
 
