@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any, Final, TypeAlias
 
 import pytest
@@ -16,11 +17,19 @@ REPORT_KEY: Final = "cascade_benches"
 """The attribute of a report that carries it."""
 
 
-def put_on_report(item: pytest.Item, report: pytest.TestReport) -> None:
-    """Hand what ``item`` measured to the report of its call, once."""
-    if report.when == "call" and BENCHES in item.stash:
-        setattr(report, REPORT_KEY, item.stash[BENCHES])
-        del item.stash[BENCHES]
+class Carrier:
+    """A plugin of its own, so that only sessions that measure pay for it."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Hand what a test measured to the report of its call."""
+        report = yield
+        if call.when == "call" and BENCHES in item.stash:
+            setattr(report, REPORT_KEY, item.stash[BENCHES])
+            del item.stash[BENCHES]
+        return report
 
 
 def tell(reporter: pytest.TerminalReporter) -> None:

@@ -26,6 +26,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SETTINGS] = read_settings(config)
     config.stash[RECORDER] = Recorder({name: make() for name, make in PROBES.items()})
     markers.register(config)
+    if config.stash[SETTINGS].bench:
+        config.pluginmanager.register(benches.Carrier(), "cascade-benches")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -50,16 +52,6 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     if not concerns_us(item, recorder):
         return (yield)
     return (yield from judged_call(item, recorder))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item,
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let the report carry what the test measured."""
-    report = yield
-    benches.put_on_report(item, report)
-    return report
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

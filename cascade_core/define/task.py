@@ -10,7 +10,7 @@ from types import MethodType
 from typing import Any, Final, Generic, Literal, TypeVar, final, get_args, overload
 from weakref import WeakValueDictionary
 
-from cascade_core.define.lazy import LazyResult, TailCall
+from cascade_core.define.lazy import BoundCall, LazyResult, TailCall
 from cascade_core.define.quote import quote
 from cascade_core.define.signature import Parameters, maker, parameters_of, signature_of
 
@@ -101,8 +101,12 @@ class Task(Generic[R_co]):
         lazy = self._make(*args, **kwargs)
         return TailCall(self, lazy._args, lazy._kwargs)
 
+    # The second one is for mypy alone, which takes the property `task` of a lazy result for an
+    # access through a descriptor; at run time properties never come here.
     @overload
     def __get__(self, instance: None, owner: type | None = None) -> Task[R_co]: ...
+    @overload
+    def __get__(self, instance: BoundCall[Any], owner: type | None = None) -> Task[R_co]: ...
     @overload
     def __get__(self, instance: object, owner: type | None = None) -> BoundTask[R_co]: ...
     def __get__(

@@ -145,10 +145,16 @@ class PlanCache:
             self._newest = plan
         return plan
 
+    def explain(self, structure: Structure) -> Miss:
+        """Why a lookup of ``structure`` would find nothing now; changes nothing."""
+        return self._history.explain(structure, disabled=not self._max_plans)
+
     def miss(self, structure: Structure) -> Miss:
         """Count a lookup that found nothing, and explain it."""
         self._misses += 1
-        return self._history.miss(structure, disabled=not self._max_plans)
+        miss = self.explain(structure)
+        self._history.remember(structure)
+        return miss
 
     def store(self, key: Key, plan: CachedPlan) -> int:
         """Hold a plan, and drop the least recently used ones that are too many.

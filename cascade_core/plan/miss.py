@@ -103,27 +103,26 @@ class History:
         if len(self._dropped) > self._max_keys:
             self._dropped.popitem(last=False)
 
-    def miss(self, structure: Structure, disabled: bool) -> Miss:
-        """Explain why ``structure`` has no plan, and remember it."""
+    def explain(self, structure: Structure, disabled: bool) -> Miss:
+        """Tell why ``structure`` has no plan."""
         root = structure.calls[0].identity
         candidates = tuple(self._latest.get(root.qualified_name, ()))
-        tasks = {call.identity for call in structure.calls}
-        new = [task for task in tasks if task not in self._tasks]
-        redefined = sorted({t.name for t in new if t.qualified_name in self._names})
-        reason = self._dropped.pop(structure.key, None)
-        explained: Reason
+        redefined = {t.name for t in self._new(structure) if t.qualified_name in self._names}
+        reason: Reason
         if disabled:
-            explained = "disabled"
-        elif reason is not None:
-            explained = reason
+            reason = "disabled"
+        elif structure.key in self._dropped:
+            reason = self._dropped[structure.key]
         elif redefined:
-            explained = "new_task"
+            reason = "new_task"
         else:
-            explained = "structure" if root in self._tasks else "first_seen"
-        self._remember(structure, new)
-        return Miss(explained, structure, candidates, tuple(redefined))
+            reason = "structure" if root in self._tasks else "first_seen"
+        return Miss(reason, structure, candidates, tuple(sorted(redefined)))
 
-    def _remember(self, structure: Structure, new: list[TaskIdentity]) -> None:
+    def remember(self, structure: Structure) -> None:
+        """Know ``structure`` and its tasks from now on."""
+        self._dropped.pop(structure.key, None)
+        new = self._new(structure)
         self._tasks.update(new)
         for task in new:
             self._names[task.qualified_name] = None
@@ -136,3 +135,6 @@ class History:
         for remembered in (self._names, self._latest):
             while len(remembered) > MAX_NAMES:
                 remembered.popitem(last=False)
+
+    def _new(self, structure: Structure) -> set[TaskIdentity]:
+        return {call.identity for call in structure.calls}.difference(self._tasks)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -39,20 +40,26 @@ class Run(Protocol):
         """Its counters, readable at any time and from any thread."""
 
 
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A graph that is about to be planned."""
+
+    root: str
+    """Name of the graph's target."""
+    source: tuple[str, int] | None
+    """File and line of the target's task."""
+    reason: Callable[[], str]
+    """Says why no cached plan fits; costly, for those who ask."""
+
+
 class Listener(Protocol):
     """Whoever a probe tells; called in the thread and context that run the engine."""
 
     def run_started(self, run: Run) -> None:
         """Hear that ``run`` begins; called before anything of it is counted."""
 
-    def plan_missed(self, run: Run, target: str, source: tuple[str, int] | None) -> None:
-        """Hear that a graph will be planned; an exception fails the run.
-
-        Args:
-            run: The run that needs the plan.
-            target: Name of the graph's target.
-            source: File and line of the target's task.
-        """
+    def plan_missed(self, run: Run, missed: Missed) -> None:
+        """Hear that a graph will be planned; an exception fails the run."""
 
     def plan_resolved(self, run: Run, resolve: Resolve, names: Iterable[str]) -> None:
         """Hear that a graph of tasks called ``names`` was planned."""

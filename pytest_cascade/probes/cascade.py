@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pytest_cascade.work.record import Resolve
 from pytest_cascade.work.spies import explain_latest_calls
 
+from .base import Missed
+
 if TYPE_CHECKING:
-    from cascade_core import Graph, Miss, Plan
+    from cascade_core import Engine, Graph, LazyResult, Miss, Plan
 
     from .base import Listener, Run
 
@@ -52,10 +54,16 @@ class _Observer:
         self.run_started = listener.run_started
         self.run_finished = listener.run_finished
 
-    def plan_missed(self, run: Run, target: Any) -> None:
-        task = getattr(target, "task", None)
-        name = getattr(task, "name", None) or type(target).__name__
-        self._listener.plan_missed(run, name, getattr(task, "source", None))
+    def plan_missed(self, run: Run, target: LazyResult[Any]) -> None:
+        plan_cache = cast("Engine", run.engine).plan_cache
+
+        def reason() -> str:
+            from cascade_core import build_graph
+
+            return str(plan_cache.explain(build_graph(target).structure))
+
+        task = target.task
+        self._listener.plan_missed(run, Missed(task.name, task.source, reason))
 
     def plan_resolved(
         self, run: Run, graph: Graph, plan: Plan, miss: Miss, duration_ns: int

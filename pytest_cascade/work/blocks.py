@@ -12,6 +12,7 @@ from typing import Final
 from pytest_cascade.bounds import Bound, checked_count, exactly
 from pytest_cascade.errors import UnexpectedWork
 from pytest_cascade.expectations import COUNTED, Expectation, violations
+from pytest_cascade.probes.base import Missed
 from pytest_cascade.report import terminal
 
 from .view import WorkView
@@ -90,17 +91,12 @@ class UnplannedBlock:
         elif isinstance(error, Exception):
             error.add_note(f"\n{self._refused[0]}")
 
-    def _refuse(self, target: str, source: tuple[str, int] | None) -> None:
-        where = terminal.place(source, self._rootdir)
-        task = f"{target!r} ({where})" if where else repr(target)
-        told = f"no_resolves(): {task} had to be planned, {self._cached()}"
+    def _refuse(self, missed: Missed) -> None:
+        where = terminal.place(missed.source, self._rootdir)
+        task = f"{missed.root!r} ({where})" if where else repr(missed.root)
+        told = f"no_resolves(): {task} had to be planned · {missed.reason()}"
         self._refused.append(UnexpectedWork(told))
         raise self._refused[-1]
-
-    def _cached(self) -> str:
-        entries = [e for engine in self._window.engines() for e in engine.plan_cache.entries()]
-        roots = ", ".join(sorted({repr(entry.root) for entry in entries}))
-        return f"plans are cached for {roots}" if roots else "no plan is cached"
 
 
 def _end_in_callers_code(trace: TracebackType | None) -> None:

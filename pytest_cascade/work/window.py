@@ -23,15 +23,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from weakref import WeakKeyDictionary, WeakSet
 
-from pytest_cascade.probes.base import Probe, Run, Totals
+from pytest_cascade.probes.base import Missed, Probe, Run, Totals
 
 from .record import COUNTERS, Resolve, WorkRecord
 
 MAX_RESOLVES: Final = 1_000
 """So many resolves of a window are kept, the first ones."""
 
-Guard = Callable[[str, "tuple[str, int] | None"], None]
-"""Asked before a graph is planned, with the target's name and source; may raise."""
+Guard = Callable[[Missed], None]
+"""Asked before a graph is planned; may raise."""
 
 
 @dataclass(slots=True)
@@ -216,12 +216,12 @@ class Recorder:
             elif window is not None:
                 window.begin(run)
 
-    def plan_missed(self, run: Run, target: str, source: tuple[str, int] | None) -> None:
+    def plan_missed(self, run: Run, missed: Missed) -> None:
         """Ask the guards of the window; part of what probes call."""
         window = self._window
         if window is not None and window.owns(run):
             for guard in tuple(window.guards):
-                guard(target, source)
+                guard(missed)
 
     def plan_resolved(self, run: Run, resolve: Resolve, names: Iterable[str]) -> None:
         """Remember the plan; part of what probes call."""

@@ -218,6 +218,7 @@ def test_nested_session_does_not_change_whose_runs_are_whose(suite, pytester):
     result.stdout.no_fnmatch_line("*left running*")
 
 
+@pytest.mark.slow
 def test_unmarked_test_runs_without_importing_the_engine(suite, pytester):
     pytester.makepyfile(
         test_plain="""

@@ -135,7 +135,7 @@ def test_forgetting_to_await_fails_the_test(suite):
             cascade_bench.compare(a=lambda n: n)
     """)
 
-    ran = inner.runpytest_subprocess()
+    ran = inner.runpytest_subprocess("-p", "no:randomly")
 
     ran.assert_outcomes(failed=2)
     ran.stdout.fnmatch_lines(

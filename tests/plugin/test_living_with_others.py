@@ -45,7 +45,7 @@ def test_doctests_are_left_alone(suite, pytester):
     result.assert_outcomes(passed=2, failed=1)
 
 
-@pytest.mark.skipif(pytest.version_tuple < (9,), reason="older wrappers cost more calls each")
+@pytest.mark.slow
 def test_unrelated_test_pays_at_most_forty_function_calls(pytester):
     pytester.makepyfile(test_empty="def test_first(): pass\ndef test_it(): pass\n")
 
@@ -92,6 +92,7 @@ def calls_of_a_test(pytester, *args):
     return int((pytester.path / "calls.txt").read_text())
 
 
+@pytest.mark.slow
 def test_plugin_imports_neither_the_engine_nor_pytest_benchmark(pytester):
     code = (
         "import sys, pytest_cascade.plugin, pytest_cascade.fixtures;"
@@ -101,6 +102,7 @@ def test_plugin_imports_neither_the_engine_nor_pytest_benchmark(pytester):
     assert pytester.run(sys.executable, "-c", code).ret == 0
 
 
+@pytest.mark.slow
 def test_public_names_can_be_imported(pytester):
     code = "from pytest_cascade import *; CacheInspector, CascadeBench, SpiedSolver, at_least"
 

@@ -163,10 +163,10 @@ def test_guards_are_asked_for_runs_of_this_window_only(recorder):
     asked = []
     run = Run()
     with Opened(recorder) as window:
-        window.guards.append(lambda target, source: asked.append(target))
+        window.guards.append(asked.append)
         recorder.run_started(run)
-        recorder.plan_missed(Run(), "other", None)
-        recorder.plan_missed(run, "mine", None)
+        recorder.plan_missed(Run(), "other")
+        recorder.plan_missed(run, "mine")
 
     assert asked == ["mine"]
 
