@@ -33,6 +33,7 @@ def function_of(signature: inspect.Signature):
     return namespace["f"]
 
 
+@pytest.mark.slow
 @given(signatures_and_arguments())
 def test_call_binds_exactly_where_python_would(case):
     signature, args, kwargs = case
@@ -50,6 +51,7 @@ def test_call_binds_exactly_where_python_would(case):
     assert (lazy.args, dict(lazy.kwargs)) == expected
 
 
+@pytest.mark.slow
 @given(signatures_and_arguments())
 def test_bound_arguments_arrive_at_the_function(case):
     signature, args, kwargs = case
@@ -63,6 +65,7 @@ def test_bound_arguments_arrive_at_the_function(case):
     assert cs.run(task(*args, **kwargs)) == expected
 
 
+@pytest.mark.slow
 @given(signatures_and_arguments())
 @example(
     (inspect.signature(lambda a, /, *, b=1, **kwargs: None), (1,), {"a": 2, "c": 3}),

@@ -148,6 +148,7 @@ def test_path_of_a_deep_change_is_shortened_in_the_middle():
     assert change.path.count("(") == change.path.count(")")
 
 
+@pytest.mark.slow
 @given(pairs())
 def test_nothing_is_explained_exactly_if_structures_are_equal(pair):
     a, b = pair
@@ -156,11 +157,13 @@ def test_nothing_is_explained_exactly_if_structures_are_equal(pair):
     assert (cs.explain(one, two) == ()) == (one.structure == two.structure)
 
 
+@pytest.mark.slow
 @given(data_programs())
 def test_a_program_does_not_differ_from_itself(program):
     assert cs.explain(build(program), build(program)) == ()
 
 
+@pytest.mark.slow
 @given(pairs())
 def test_as_much_changes_forth_as_back(pair):
     a, b = pair

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import subprocess
 import sys
@@ -30,8 +31,9 @@ def countdown_tail(n):
     return "done" if n == 0 else countdown_tail.tail(n - 1)
 
 
-async def loop_counts(engine, target, **options):
-    value = await engine.run(target, **options)
+async def loop_counts(engine, target):
+    async with asyncio.timeout(20):  # a broken engine might never end
+        value = await engine.run(target)
     stats = engine.stats
     return value, stats.iterations, stats.resolves, stats.hits
 

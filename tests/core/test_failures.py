@@ -31,6 +31,8 @@ async def later_boom():
     raise ValueError("boom")
 
 
+ENDLESS = 300_000  # iterations: takes longer than any timeout here, but ends for a broken engine
+
 LISTENS = pytest.mark.parametrize("listens", [False, True], ids=["straight", "scheduler"])
 
 
@@ -276,7 +278,8 @@ async def test_nothing_of_a_failed_run_goes_on(engine):
         await asyncio.Event().wait()
 
     with pytest.raises(ValueError, match="boom"):
-        await engine.run(f(slow(), slow(), noop(later_boom())))
+        async with asyncio.timeout(5):
+            await engine.run(f(slow(), slow(), noop(later_boom())))
     assert asyncio.all_tasks() == before
 
 
@@ -345,7 +348,7 @@ async def test_endless_loop_is_cancelled_by_a_timeout(engine, use_vm, listens):
     if listens:
         statuses = []
         engine.bus.subscribe(cs.RunFinished, lambda event: statuses.append(event.status))
-    forever = cs.task(lambda n: forever.tail(n + 1))
+    forever = cs.task(lambda n: n if n == ENDLESS else forever.tail(n + 1))
 
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.005):
@@ -357,7 +360,7 @@ async def test_endless_loop_is_cancelled_by_a_timeout(engine, use_vm, listens):
 
 
 async def test_endless_loop_inside_a_sub_graph_is_cancelled_by_a_timeout(engine):
-    forever = cs.task(lambda n: forever(n + 1))
+    forever = cs.task(lambda n: n if n == ENDLESS else forever(n + 1))
 
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.005):
@@ -368,7 +371,7 @@ async def test_endless_loop_inside_a_sub_graph_is_cancelled_by_a_timeout(engine)
 async def test_endless_async_loop_that_never_waits_is_cancelled_by_a_timeout(engine):
     @cs.task
     async def forever(n):
-        return forever(n + 1)
+        return n if n == ENDLESS else forever(n + 1)
 
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.005):
@@ -376,10 +379,10 @@ async def test_endless_async_loop_that_never_waits_is_cancelled_by_a_timeout(eng
 
 
 async def test_engine_is_usable_after_a_cancellation(engine):
-    forever = cs.task(lambda: forever())
+    forever = cs.task(lambda n: n if n == ENDLESS else forever(n + 1))
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.002):
-            await engine.run(forever())
+            await engine.run(forever(0))
 
     assert await engine.run(noop(1)) == 1
 

@@ -25,6 +25,8 @@ from strategies import (
 
 import cascade_core as cs
 
+pytestmark = pytest.mark.slow
+
 SYNC = tuple(name for name in TASKS if name not in ASYNC)
 WORKING = tuple(name for name in TASKS if name not in FAILING)
 SYNC_WORKING = tuple(name for name in SYNC if name not in FAILING)

@@ -444,6 +444,20 @@ async def test_evicted_task_is_let_go():
     assert alive() is None
 
 
+async def test_cleared_task_is_let_go(engine):
+    @cs.task
+    def local():
+        return 1
+
+    alive = weakref.ref(local)
+    await engine.run(local())
+    engine.plan_cache.clear()
+    del local
+    gc.collect()
+
+    assert alive() is None
+
+
 async def test_history_of_a_disabled_cache_holds_no_tasks():
     engine = engine_with(0)
 

@@ -47,6 +47,7 @@ def test_siblings_come_in_declaration_order():
     assert plan.stages == ((1, 2, 3, 4, 5), (0,))
 
 
+@pytest.mark.slow
 @given(data_programs(max_steps=12))
 def test_plan_has_each_node_once_after_its_dependencies(program):
     graph = cs.build_graph(build(program))
@@ -61,6 +62,7 @@ def test_plan_has_each_node_once_after_its_dependencies(program):
     )
 
 
+@pytest.mark.slow
 @given(data_programs(max_steps=12))
 def test_graphlib_finds_the_same_stages(program):
     graph = cs.build_graph(build(program))
@@ -75,6 +77,7 @@ def test_graphlib_finds_the_same_stages(program):
     assert cs.NativeSolver().resolve(graph).stages == tuple(expected)
 
 
+@pytest.mark.slow
 @given(data_programs())
 def test_equal_graphs_give_equal_plans(program):
     first, second = cs.build_graph(build(program)), cs.build_graph(build(program))

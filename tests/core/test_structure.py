@@ -154,12 +154,14 @@ def test_structure_shows_its_target():
     assert repr(structure(g())).startswith("<Structure g ")
 
 
+@pytest.mark.slow
 @given(pairs())
 def test_structures_are_equal_exactly_if_the_calls_and_their_wiring_are(pair):
     a, b = pair
     assert (structure(build(a)) == structure(build(b))) == (wiring(a) == wiring(b))
 
 
+@pytest.mark.slow
 @given(data_programs())
 def test_structure_does_not_depend_on_the_order_calls_were_made_in(program):
     """Puts a step that nothing needs before each one: numbers of steps change, wiring does not."""
@@ -273,6 +275,7 @@ def test_graph_of_no_lazy_result_is_refused(target):
         cs.build_graph(target)
 
 
+@pytest.mark.slow
 @given(data_programs())
 def test_graph_has_one_node_per_call_that_is_needed(program):
     needed = {len(program) - 1}
@@ -344,6 +347,7 @@ def test_node_id_of_a_shared_container_is_that_of_an_equal_one():
     assert a.nodes[0].id == b.nodes[0].id
 
 
+@pytest.mark.slow
 @given(pairs())
 def test_equal_structures_have_equal_digests_and_ids(pair):
     a, b = pair
@@ -354,6 +358,7 @@ def test_equal_structures_have_equal_digests_and_ids(pair):
     assert (one.structure == two.structure) == (one.structure.digest == two.structure.digest)
 
 
+@pytest.mark.slow
 @given(data_programs())
 def test_reading_a_program_twice_gives_equal_ids(program):
     first, second = (cs.build_graph(build(program)) for _ in range(2))
@@ -383,6 +388,7 @@ print(graph.structure.digest, *sorted(node.id for node in graph.nodes))
 """
 
 
+@pytest.mark.slow
 def test_digests_agree_between_processes_and_hash_seeds():
     outputs = {
         subprocess.run(
@@ -398,6 +404,7 @@ def test_digests_agree_between_processes_and_hash_seeds():
     assert len(outputs) == 1
 
 
+@pytest.mark.slow
 def test_digest_of_a_wide_graph_takes_time_linear_in_its_size():
     """Were it quadratic, this would take minutes."""
     graph = cs.build_graph(star(*[g() for _ in range(50_000)]))

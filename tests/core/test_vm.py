@@ -119,11 +119,29 @@ async def test_arguments_are_read_from_each_tail_call(engine):
         seen = [*seen, (n, step, extra)]
         return seen if n <= 0 else collect.tail(n - step, seen, step=step + 1, k=n)
 
-    assert await engine.run(collect(3, []), use_vm=True) == [
-        (3, 1, {}),
-        (2, 2, {"k": 3}),
-        (0, 3, {"k": 2}),
-    ]
+    async with asyncio.timeout(5):
+        value = await engine.run(collect(3, []), use_vm=True)
+
+    assert value == [(3, 1, {}), (2, 2, {"k": 3}), (0, 3, {"k": 2})]
+
+
+async def test_number_of_arguments_may_change_from_tail_call_to_tail_call(engine):
+    @cs.task
+    def shrink(n, *rest):
+        return (n, rest) if n == 0 else shrink.tail(n - 1, *range(n - 1))
+
+    assert await engine.run(shrink(3, 0, 0, 0), use_vm=True) == (0, ())
+    assert (engine.stats.iterations, engine.stats.lookups) == (4, 4)
+
+
+async def test_number_of_arguments_may_alternate_between_two(engine):
+    @cs.task
+    def swing(*values):
+        n = values[0]
+        return values if n == 0 else swing.tail(n - 1, *["x"] * (n % 2))
+
+    assert await engine.run(swing(10), use_vm=True) == (0, "x")
+    assert (engine.stats.iterations, engine.stats.lookups) == (11, 2)
 
 
 async def test_containers_in_tail_calls_arrive_as_the_same_object(engine):
