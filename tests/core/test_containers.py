@@ -431,6 +431,7 @@ async def test_nesting_of_100_000_levels_neither_recurses_nor_overflows(engine):
     assert depth == 100_000
 
 
+@pytest.mark.slow
 async def test_data_nested_in_100_000_levels_arrives_as_the_same_object(engine):
     nested: Any = 1
     for _ in range(100_000):
