@@ -252,7 +252,9 @@ def run(
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(engine.run(target, params, use_vm))
+        # A loop factory leaves the thread's current event loop, if it has one, to its owner.
+        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+            return runner.run(engine.run(target, params, use_vm))
     raise CascadeError("run() cannot be called from a running event loop: await engine.run(...)")
 
 

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
-import faulthandler
+import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
 from fakes import EventLog
 
 import cascade_core as cs
+
+SECONDS = 60
+"""No test takes a tenth of it; a broken engine may loop for ever."""
+
+
+@pytest.fixture(autouse=True)
+def _ends() -> Iterator[None]:
+    """Fail a test that does not end, in place of hanging."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals arrive in the main thread only
+        return
+
+    def fail(signum: int, frame: object) -> None:
+        pytest.fail(f"did not end within {SECONDS} seconds")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture
@@ -20,11 +43,3 @@ def engine() -> cs.Engine:
 def log(engine: cs.Engine) -> EventLog:
     """All events of ``engine``; having it sends every node through the scheduler."""
     return EventLog(engine)
-
-
-@pytest.fixture(autouse=True)
-def hanging_tests_end_the_process() -> Iterator[None]:
-    """A wrong engine may loop for ever, and not let go of the event loop."""
-    faulthandler.dump_traceback_later(120, exit=True)
-    yield
-    faulthandler.cancel_dump_traceback_later()

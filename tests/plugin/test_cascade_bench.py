@@ -279,7 +279,7 @@ TABLE = """
 """
 
 
-@pytest.mark.parametrize("option", [(), ("-n", "2")])
+@pytest.mark.parametrize("option", [(), ("-n", "2", "--benchmark-disable")])
 def test_one_table_shows_rates_work_and_ratios_of_all_tests(suite, option):
     inner = suite(TABLE.replace("NAME", "one") + TABLE.replace("NAME", "two"))
 
