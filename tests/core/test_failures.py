@@ -395,3 +395,43 @@ async def test_task_that_cancels_itself_cancels_the_run(engine, log):
     with pytest.raises(asyncio.CancelledError):
         await engine.run(f(give_up(), noop()))
     assert log.events[-1].status == "cancelled"
+
+
+async def test_run_cancelled_while_it_waits_for_siblings_still_waits_for_them(engine):
+    ended = []
+    resisting = asyncio.Event()
+
+    @cs.task
+    async def stubborn():
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            resisting.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append("stubborn")
+
+    running = asyncio.create_task(engine.run(f(stubborn(), later_boom())))
+    await resisting.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    assert ended == ["stubborn"]
+
+
+@LISTENS
+async def test_exception_in_a_coroutine_made_by_a_sync_function_is_noted(engine, listens):
+    if listens:
+        EventLog(engine)
+
+    async def inner():
+        await asyncio.sleep(0)
+        raise ValueError("inner")
+
+    begin = cs.task(lambda: inner(), name="begin")
+
+    with pytest.raises(ValueError, match="inner") as caught:
+        await engine.run(noop(begin()))
+    assert caught.value.__notes__ == ["in task 'begin' at noop(x=)"]

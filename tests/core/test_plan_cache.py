@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 
 import pytest
@@ -471,3 +472,19 @@ async def test_history_of_a_disabled_cache_holds_no_tasks():
     gc.collect()
 
     assert alive() is None
+
+
+async def test_structure_planned_by_two_threads_at_once_is_held_once():
+    """Two engines share the cache; while one resolves, the other plans the same structure."""
+    cache = cs.PlanCache()
+
+    class Nested(cs.NativeSolver):
+        def resolve(self, graph):
+            thread = threading.Thread(target=lambda: cs.run(a(), plan_cache=cache))
+            thread.start()
+            thread.join()
+            return super().resolve(graph)
+
+    await cs.Engine(solver=Nested(), plan_cache=cache).run(a())
+
+    assert cache.stats == cs.CacheStats(hits=0, misses=2, evictions=0, size=1, max_plans=1024)
