@@ -16,7 +16,7 @@ SECONDS = 60
 
 
 @pytest.fixture(autouse=True)
-def _ends() -> Iterator[None]:
+def hanging_tests_fail() -> Iterator[None]:
     """Fail a test that does not end, in place of hanging."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals arrive in the main thread only
