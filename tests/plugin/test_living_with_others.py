@@ -93,16 +93,6 @@ def calls_of_a_test(pytester, *args):
 
 
 @pytest.mark.slow
-def test_plugin_imports_neither_the_engine_nor_pytest_benchmark(pytester):
-    code = (
-        "import sys, pytest_cascade.plugin, pytest_cascade.fixtures;"
-        "assert not {'cascade_core', 'pytest_benchmark'} & set(sys.modules)"
-    )
-
-    assert pytester.run(sys.executable, "-c", code).ret == 0
-
-
-@pytest.mark.slow
 def test_public_names_can_be_imported(pytester):
     code = "from pytest_cascade import *; CacheInspector, CascadeBench, SpiedSolver, at_least"
 
