@@ -6,8 +6,11 @@ constant memory. Every run counts its work.
 """
 
 from cascade_core.bus import MessageBus
+from cascade_core.caching import MISSING, CachePolicy, MemoryCache
+from cascade_core.define.inputs import Env, Param, inject, select
 from cascade_core.define.lazy import LazyResult, TailCall
 from cascade_core.define.quote import quote
+from cascade_core.define.resource import Resource, resource
 from cascade_core.define.task import Task, task
 from cascade_core.errors import (
     BlueprintError,
@@ -49,8 +52,10 @@ from cascade_core.run.stats import Stats
 from cascade_core.vm.blueprint import Blueprint
 
 __all__ = [
+    "MISSING",
     "Blueprint",
     "BlueprintError",
+    "CachePolicy",
     "CacheStats",
     "CascadeError",
     "Change",
@@ -59,22 +64,26 @@ __all__ = [
     "DependencyMissingError",
     "Edge",
     "Engine",
+    "Env",
     "Event",
     "Executor",
     "Graph",
     "GraphError",
     "LazyResult",
     "LocalExecutor",
+    "MemoryCache",
     "MessageBus",
     "Miss",
     "NativeSolver",
     "Node",
+    "Param",
     "Plan",
     "PlanCache",
     "PlanEntry",
     "PlanError",
     "PlanResolved",
     "PlanReused",
+    "Resource",
     "Run",
     "RunFinished",
     "RunStarted",
@@ -93,8 +102,11 @@ __all__ = [
     "UnknownNameError",
     "build_graph",
     "explain",
+    "inject",
     "observe",
     "quote",
+    "resource",
     "run",
+    "select",
     "task",
 ]

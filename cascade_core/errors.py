@@ -9,6 +9,7 @@ task's own exception is none of these: it is raised as itself, with a note that 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 
 class CascadeError(Exception):
@@ -32,17 +33,20 @@ class CycleError(GraphError):
 
 
 class UnknownNameError(GraphError, LookupError):
-    """A name was used that nothing defines.
+    """A name was used that nothing defines: a parameter, a variable, a resource, a route.
 
     Attributes:
         name: The name asked for.
-        known: The names there are, sorted.
+        known: The names there are, sorted if they are strings.
     """
 
-    def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
+    def __init__(self, kind: str, name: object, known: Iterable[Any], advice: str = "") -> None:
         self.name = name
-        self.known = tuple(sorted(known))
-        super().__init__(f"unknown {kind} {name!r}; known: {', '.join(self.known) or 'none'}")
+        names = list(known)
+        is_text = all(isinstance(known_name, str) for known_name in names)
+        self.known = tuple(sorted(names) if is_text else names)
+        told = advice or f"known: {', '.join(map(repr, self.known)) or 'none'}"
+        super().__init__(f"unknown {kind} {name!r}; {told}")
 
 
 class PlanError(CascadeError, ValueError):
@@ -62,8 +66,28 @@ class BlueprintError(CascadeError):
 
 
 class DependencyMissingError(CascadeError, LookupError):
-    """The value of a node was needed but the node never ran."""
+    """The value of a node was needed but the node never ran.
+
+    Attributes:
+        task: The node's name.
+        reason: Why it was skipped, as ``TaskSkipped`` tells it.
+    """
+
+    def __init__(self, task: str, reason: str) -> None:
+        self.task = task
+        self.reason = reason
+        super().__init__(f"target {task!r} has no value, it was skipped: {reason}")
 
 
 class ConstraintError(CascadeError, ValueError):
-    """An amount was asked for that the engine's resources can never give."""
+    """An amount was asked for that the engine's resources can never give.
+
+    Attributes:
+        name: The resource's name.
+        amount: What was asked for; None where it is not known yet.
+    """
+
+    def __init__(self, message: str, name: str, amount: object = None) -> None:
+        self.name = name
+        self.amount = amount
+        super().__init__(message)

@@ -146,6 +146,7 @@ def _template(
         f"    if {' or '.join(checks) or 'False'}: refuse()",
         "    lazy = new(LazyResult)",
         "    lazy._task = task",
+        "    lazy._options = None",
         f"    lazy._args = ({bound_args})",
         f"    lazy._kwargs = {bound_kwargs}",
         "    return lazy",

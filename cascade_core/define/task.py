@@ -7,11 +7,11 @@ import inspect
 import threading
 from collections.abc import Callable, Coroutine
 from types import MethodType
-from typing import Any, Final, Generic, Literal, TypeVar, final, get_args, overload
+from typing import Any, Final, Generic, Literal, TypeVar, cast, final, get_args, overload
 from weakref import WeakValueDictionary
 
-from cascade_core.define.lazy import BoundCall, LazyResult, TailCall
-from cascade_core.define.quote import quote
+from cascade_core.define.lazy import NO_KEYWORDS, BoundCall, LazyResult, TailCall
+from cascade_core.define.quote import Quoted, quote
 from cascade_core.define.signature import Parameters, maker, parameters_of, signature_of
 
 R = TypeVar("R")
@@ -19,6 +19,9 @@ R_co = TypeVar("R_co", covariant=True)
 
 RunOn = Literal["local", "thread", "process", "cluster"]
 """Where a task asks to run; all but ``local`` need an executor that has it."""
+
+Kind = Literal["call", "param", "env", "inject", "select", "map"]
+"""What a node does. All but ``call`` belong to built-in tasks, and are never executions."""
 
 
 @final
@@ -28,18 +31,22 @@ class TaskIdentity:
     So keys, histories and reports can keep it without keeping alive what a closure holds.
     """
 
-    __slots__ = ("__weakref__", "has_fixed_arity", "name", "parameters", "qualified_name")
+    __slots__ = ("__weakref__", "has_fixed_arity", "kind", "name", "parameters", "qualified_name")
 
     name: Final[str]
     qualified_name: Final[str]
     parameters: Final[Parameters]
+    kind: Final[Kind]
     has_fixed_arity: Final[bool]
     """Whether every call has the same number of positional arguments, and no others."""
 
-    def __init__(self, name: str, qualified_name: str, parameters: Parameters) -> None:
+    def __init__(
+        self, name: str, qualified_name: str, parameters: Parameters, kind: Kind = "call"
+    ) -> None:
         self.name = name
         self.qualified_name = qualified_name
         self.parameters = parameters
+        self.kind = kind
         self.has_fixed_arity = not (
             parameters.var_positional or parameters.keyword_only or parameters.var_keyword
         )
@@ -62,14 +69,18 @@ class Task(Generic[R_co]):
         run_on: Where it asks to run.
         is_async: Whether a call gives a coroutine.
         identity: Which task this is, for plan keys.
+        of: The task whose calls are the items, if this one is a map.
+        keys: The route keys if this one is a select, the keywords if it is a map.
     """
 
-    fn: Final[Callable[..., Any]]
-    name: Final[str]
-    pure: Final[bool]
-    run_on: Final[RunOn]
-    is_async: Final[bool]
-    identity: Final[TaskIdentity]
+    fn: Callable[..., Any]
+    name: str
+    pure: bool
+    run_on: RunOn
+    is_async: bool
+    identity: TaskIdentity
+    of: Any = None
+    keys: tuple[Any, ...] = ()
 
     def __init__(self, fn: Callable[..., Any], name: str, pure: bool, run_on: RunOn) -> None:
         functools.update_wrapper(self, fn)
@@ -78,9 +89,38 @@ class Task(Generic[R_co]):
         self.name = name
         self.pure = pure
         self.run_on = run_on
-        self.is_async = _gives_coroutines(fn)
+        self.is_async = gives_coroutines(fn)
         self.identity = TaskIdentity(name, _qualified_name(fn), parameters_of(signature))
         self._make = maker(self, name, signature)
+        self._maps: dict[tuple[str, ...], Task[Any]] = {}
+
+    @classmethod
+    def built_in(
+        cls, identity: TaskIdentity, of: Task[Any] | None = None, keys: tuple[Any, ...] = ()
+    ) -> Task[Any]:
+        """Make the task of a node that is no execution; its lazy results are made by hand.
+
+        Args:
+            identity: Its name, its parameters and what its nodes do.
+            of: The task whose calls the items are, for a map.
+            keys: The route keys of a select, or the keywords of a map, in order.
+        """
+        task = cls.__new__(cls)
+        task.fn = _never_called
+        task.name = identity.name
+        task.pure = False
+        task.run_on = "local" if of is None else of.run_on
+        task.is_async = of is not None and of.is_async
+        task.identity = identity
+        task.of = of
+        task.keys = keys
+        task._make = _never_called
+        return task
+
+    @property
+    def kind(self) -> Kind:
+        """What its nodes do: ``call`` unless the task is built in."""
+        return self.identity.kind
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> LazyResult[R_co]:
         """Bind the arguments and return the call, not yet run.
@@ -101,6 +141,47 @@ class Task(Generic[R_co]):
         lazy = self._make(*args, **kwargs)
         return TailCall(self, lazy._args, lazy._kwargs)
 
+    def map(self, /, **iterables: Any) -> LazyResult[list[R_co]]:
+        """One call for each item: a lazy list of what the calls come to, in order.
+
+        Args:
+            iterables: By keyword of this task; zipped, all of one length. They may be lazy, or
+                hold lazy results; an iterator is read to its end now. Parameters that are not
+                named keep their defaults.
+
+        Returns:
+            A lazy list. Its items run concurrently where they are async, each as a sub-graph of
+            its own. ``with_retry``, ``with_timeout``, ``with_cache`` and ``with_constraints`` on
+            it hold for each item.
+
+        Raises:
+            TypeError: The keywords do not fit the signature, there are none, or a value is not
+                iterable.
+            ValueError: The lengths differ, as far as they are known now.
+        """
+        return self._mapped((), iterables)
+
+    def _mapped(self, fixed: tuple[Any, ...], iterables: dict[str, Any]) -> LazyResult[Any]:
+        """``map`` with ``fixed`` leading arguments, which are the same for every item."""
+        if not iterables:
+            raise TypeError(f"{self.name}.map needs at least one iterable by keyword")
+        self._make(*fixed, **dict.fromkeys(iterables))  # the signature says what fits
+        parameters = self.identity.parameters
+        order = [*parameters.positional, *parameters.keyword_only, *iterables]
+        names = tuple(sorted(iterables, key=order.index))
+        items = {name: _iterable(self.name, name, iterables[name]) for name in names}
+        sized = {name: len(values) for name, values in items.items() if hasattr(values, "__len__")}
+        check_lengths(self.name, sized)
+        leading = parameters.positional[: len(fixed)]
+        task = self._maps.get((*leading, "", *names))
+        if task is None:
+            name = f"{self.name}.map"
+            qualified_name = f"{self.identity.qualified_name}.map({', '.join(names)})"
+            labels = Parameters((*leading, *names), None, (), None)
+            identity = TaskIdentity(name, qualified_name, labels, "map")
+            task = self._maps[*leading, "", *names] = Task.built_in(identity, of=self, keys=names)
+        return LazyResult(task, (*fixed, *items.values()), NO_KEYWORDS)
+
     # The second one is for mypy alone, which takes the property `task` of a lazy result for an
     # access through a descriptor; at run time properties never come here.
     @overload
@@ -117,6 +198,8 @@ class Task(Generic[R_co]):
     @property
     def source(self) -> tuple[str, int] | None:
         """File and line of the task's definition, or None where the function has no source."""
+        if self.kind != "call":
+            return None if self.of is None else cast("tuple[str, int] | None", self.of.source)
         code = getattr(inspect.unwrap(self.fn), "__code__", None)
         return None if code is None else (code.co_filename, code.co_firstlineno)
 
@@ -144,6 +227,10 @@ class BoundTask(Generic[R_co]):
     def tail(self, /, *args: Any, **kwargs: Any) -> TailCall:
         """Tail-call the task with the instance as its first argument."""
         return self.task.tail(quote(self.instance), *args, **kwargs)
+
+    def map(self, /, **iterables: Any) -> LazyResult[list[R_co]]:
+        """Map the task with the instance as the first argument of each item."""
+        return self.task._mapped((quote(self.instance),), iterables)
 
     def __repr__(self) -> str:
         return f"<BoundTask {self.task.identity.qualified_name} of {type(self.instance).__name__}>"
@@ -225,11 +312,33 @@ def live_task_names() -> set[str]:
         return {known.name for known in _tasks.values()}
 
 
-def _gives_coroutines(fn: Callable[..., Any]) -> bool:
+def gives_coroutines(fn: Callable[..., Any]) -> bool:
+    """Whether a call of ``fn`` is to be awaited."""
     if inspect.iscoroutinefunction(fn):
         return True
     call = None if inspect.isroutine(fn) else getattr(type(fn), "__call__", None)  # noqa: B004 - the method itself is inspected
     return inspect.iscoroutinefunction(call)
+
+
+def check_lengths(task: str, lengths: dict[str, int]) -> None:
+    """Refuse iterables of a map whose lengths differ."""
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        raise ValueError(f"{task}.map needs iterables of one length, got: {told}")
+
+
+def _iterable(task: str, name: str, value: Any) -> Any:
+    if type(value) is LazyResult or type(value) is Quoted:
+        return value
+    try:
+        iterator = iter(value)
+    except TypeError:
+        raise TypeError(f"{task}.map needs iterables, got {name}={value!r}") from None
+    return list(iterator) if iterator is value else value
+
+
+def _never_called(*args: Any, **kwargs: Any) -> Any:
+    raise TypeError("a built-in task is not called: use Param, Env, inject, select or Task.map")
 
 
 def _qualified_name(fn: Callable[..., Any]) -> str:

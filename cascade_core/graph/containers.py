@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum, Flag
 from typing import Any, NamedTuple
 
+from cascade_core.define.keys import SUGGEST_QUOTE, KeyToken, key_tokens
 from cascade_core.define.lazy import LazyResult, TailCall
 from cascade_core.define.quote import Quoted
 from cascade_core.errors import CycleError, GraphError
@@ -28,8 +29,6 @@ SEQUENCES = frozenset({list, tuple})
 SETS = frozenset({set, frozenset})
 MAPPINGS = frozenset({dict, OrderedDict, defaultdict})
 BUILTIN_CONTAINERS = SEQUENCES | SETS | MAPPINGS
-
-SUGGEST_QUOTE = "; pass it as quote(value) if it is not meant to be searched"
 
 
 class Shape(NamedTuple):
@@ -136,7 +135,7 @@ class Search:
         kind = type(container)
         members = self.members(container)
         if kind in MAPPINGS:
-            keys = tuple(token for key in container for token in self._key_tokens(key))
+            keys = tuple(t for key in container for t in key_tokens(key, "dict key", self.is_live))
             if kind is defaultdict:
                 members = [Quoted(container.default_factory), *members]
             return Shape(kind, len(members), keys), members
@@ -163,28 +162,6 @@ class Search:
         )
         keys = (len(data),)
         return Shape(type(container), len(lazies) + 1, keys), [Quoted(data), *lazies]
-
-    def _key_tokens(self, key: object) -> Iterator[Any]:
-        """A key beside lazy values, flat and typed, so that ``1``, ``True`` and ``"1"`` differ."""
-        stack = [key]
-        while stack:
-            part = stack.pop()
-            kind = type(part)
-            if kind in (str, int, bool, bytes, type(None)):
-                yield (kind, part)
-            elif isinstance(part, Enum):  # a combination of flags has no member of its own
-                yield (kind, part.value if isinstance(part, Flag) else part.name)
-            elif type(part) is tuple and not self.is_live(part):
-                yield (tuple, len(part))
-                stack.extend(reversed(part))
-            elif self.is_live(part):
-                raise GraphError(f"a dict key holds a lazy result: {part!r}{SUGGEST_QUOTE}")
-            else:
-                raise GraphError(
-                    f"dict key {part!r} of type {kind.__name__} cannot stand beside lazy values: "
-                    f"expected str, int, bool, None, bytes, an enum member or a tuple of these"
-                    f"{SUGGEST_QUOTE}"
-                )
 
 
 def flatten(
@@ -275,7 +252,7 @@ def plain_keys(shape: Shape) -> list[Any]:
 _OPENED = object()
 
 
-def _key_value(token: tuple[type, Any], open_tuples: list[tuple[int, list[Any]]]) -> Any:
+def _key_value(token: KeyToken, open_tuples: list[tuple[int, list[Any]]]) -> Any:
     kind, content = token
     if kind is tuple:
         open_tuples.append((content, []))

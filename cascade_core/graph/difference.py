@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from cascade_core.define.lazy import LazyResult
+from cascade_core.define.task import TaskIdentity
 from cascade_core.graph.build import build_graph
 from cascade_core.graph.containers import Again, Shape
-from cascade_core.graph.decode import Argument, Call
-from cascade_core.graph.model import Graph, container_places, places
+from cascade_core.graph.decode import Argument, Call, OptionSources
+from cascade_core.graph.model import Graph, container_places, uses
 from cascade_core.graph.structure import Structure
 
 
@@ -64,11 +65,12 @@ def changes(before: Structure, now: Structure) -> tuple[Change, ...]:
 
 
 class _Path(NamedTuple):
-    """A place, as the argument ``label`` of the task ``name`` at the place ``parent``."""
+    """A place: an argument or an option of the task ``name`` at the place ``parent``."""
 
     parent: _Path | None
     name: str
-    label: str
+    opening: str
+    """How code begins it behind the name: ``(dep=`` or ``.run_if(``."""
 
 
 _DEEP = 12
@@ -79,7 +81,7 @@ def path_text(path: _Path | None) -> str:
     """``countdown(dep=noop(x=))``, or ``target`` for no path."""
     steps = []
     while path is not None:
-        steps.append(f"{path.name}({path.label}=")
+        steps.append(path.name + path.opening)
         path = path.parent
     steps.reverse()
     if len(steps) > _DEEP:
@@ -93,9 +95,9 @@ def path_to(calls: tuple[Call, ...], number: int) -> str:
     queue = deque([0])
     while queue and number not in found:
         user = queue.popleft()
-        for label, source in places(calls[user]):
+        for opening, source in uses(calls[user]):
             if source not in found:
-                found[source] = _Path(found[user], calls[user].identity.name, label)
+                found[source] = _Path(found[user], calls[user].identity.name, opening)
                 queue.append(source)
     return path_text(found[number])
 
@@ -141,6 +143,8 @@ class _Comparison:
             self._queue.append((a, b, path))
         elif was.qualified_name == now.qualified_name:
             self._change(path, f"{was.name}()", f"{now.name}() redefined")
+        elif was.name == now.name and was.kind == now.kind != "call":
+            self._change(path, _keywords_text(was), _keywords_text(now))
         else:
             self._change(path, f"{was.name}()", f"{now.name}()")
 
@@ -152,10 +156,10 @@ class _Comparison:
         if len(was.args) == len(now.args):
             fixed = len(was.args)
         else:
-            place = _Path(path, name, f"*{parameters.var_positional}")
+            place = _Path(path, name, f"(*{parameters.var_positional}=")
             self._change(place, _count(was.args[fixed:]), _count(now.args[fixed:]))
         for index in range(fixed):
-            place = _Path(path, name, parameters.label(index))
+            place = _Path(path, name, f"({parameters.label(index)}=")
             self._compare_values(was.args[index], now.args[index], place)
         names_before = [keyword for keyword, _ in was.kwargs]
         names_now = [keyword for keyword, _ in now.kwargs]
@@ -163,10 +167,33 @@ class _Comparison:
         if names_before == names_now:
             declared = len(names_now)
         else:
-            place = _Path(path, name, f"**{parameters.var_keyword}")
+            place = _Path(path, name, f"(**{parameters.var_keyword}=")
             self._change(place, _names(names_before[declared:]), _names(names_now[declared:]))
         for (keyword, x), (_, y) in zip(was.kwargs[:declared], now.kwargs[:declared], strict=True):
-            self._compare_values(x, y, _Path(path, name, keyword))
+            self._compare_values(x, y, _Path(path, name, f"({keyword}="))
+        self._compare_options(was.options, now.options, name, path)
+
+    def _compare_options(
+        self, was: OptionSources, now: OptionSources, name: str, path: _Path | None
+    ) -> None:
+        if len(was.after) != len(now.after):
+            before, after = self._names(self._before, was.after), self._names(self._now, now.after)
+            self._change(_Path(path, name, ".after("), before, after)
+            was, now = was._replace(after=()), now._replace(after=())
+        before_by_label, now_by_label = dict(was.labelled()), dict(now.labelled())
+        for opening in {**before_by_label, **now_by_label}:
+            place = _Path(path, name, opening)
+            a, b = before_by_label.get(opening), now_by_label.get(opening)
+            if a is None or b is None:
+                self._change(place, self._option(self._before, a), self._option(self._now, b))
+            else:
+                self._compare_sources(a, b, place)
+
+    def _option(self, calls: tuple[Call, ...], source: int | None) -> str:
+        return "absent" if source is None else self._text(calls, source)
+
+    def _names(self, calls: tuple[Call, ...], sources: tuple[int, ...]) -> str:
+        return ", ".join(self._text(calls, source) for source in sources) or "absent"
 
     def _compare_values(self, x: Argument, y: Argument, path: _Path) -> None:
         if isinstance(x, int) and isinstance(y, int):
@@ -177,7 +204,7 @@ class _Comparison:
             pairs = zip(container_places(x), container_places(y), strict=True)
             for (inside, a), (_, b) in pairs:
                 if isinstance(a, int) and isinstance(b, int):
-                    place = path._replace(label=path.label + inside)
+                    place = path._replace(opening=f"{path.opening[:-1]}{inside}=")
                     self._compare_sources(a, b, place)
 
     def _text(self, calls: tuple[Call, ...], value: Argument) -> str:
@@ -198,6 +225,11 @@ class _Comparison:
         if b in self._partner_before:
             return f"the same {name}() as {path_text(self._place_now[b])}"
         return f"another {name}()"
+
+
+def _keywords_text(identity: TaskIdentity) -> str:
+    """A select or a map with what tells it from others: ``f.map(x=)``."""
+    return f"{identity.name}({', '.join(f'{name}=' for name in identity.parameters.positional)})"
 
 
 def _skeleton(argument: tuple[Any, ...]) -> list[Any]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, final
+from typing import Any, Literal, NamedTuple, final
 
+from cascade_core.define.lazy import LazyResult, TailCall
 from cascade_core.define.task import Task
+from cascade_core.errors import GraphError
 from cascade_core.graph.containers import Again, Shape, plain_keys, rebuild
 from cascade_core.graph.decode import Argument, Call
 from cascade_core.graph.draw import to_dot, to_mermaid
@@ -74,7 +76,8 @@ class Edge:
     kind: EdgeKind
     """What the dependency is for."""
     argument: str | None
-    """Where the value goes, like code: ``dep``, ``xs[2]``, ``config['a']``."""
+    """Where the value goes, like code: ``dep``, ``xs[2]``, ``config['a']``, ``routes['fast']``; the
+    resource's name for a constraint; None where the value only decides, or does not matter."""
 
 
 @final
@@ -102,10 +105,20 @@ class Graph:
     def edges(self) -> tuple[Edge, ...]:
         """Every dependency, by target, in argument order; one for each place a value goes."""
         return tuple(
-            Edge(source, target, "data", label)
+            Edge(source, target, kind, label)
             for target, call in enumerate(self.structure.calls)
-            for label, source in places(call)
+            for kind, label, source in links(call)
         )
+
+    @cached_property
+    def prunable(self) -> frozenset[int]:
+        """The positions of nodes that only routes need, and that run only if one is chosen."""
+        return frozenset(range(len(self.nodes))) - needed_from(self.structure.calls, self.root)
+
+    @cached_property
+    def demands(self) -> Demands:
+        """What the nodes ask of the engine that runs them."""
+        return demands_of(self.nodes, self.structure.calls)
 
     def arguments(
         self, position: int, inputs: Sequence[Any], values: Mapping[int, Any] | Sequence[Any]
@@ -119,10 +132,21 @@ class Graph:
 
         Returns:
             Positional and keyword arguments to call the node's task with.
+
+        Raises:
+            GraphError: A dependency came to a call, not to a value: only the engine could run it.
         """
 
         def value_of(source: int) -> Any:
-            return inputs[~source] if source < 0 else values[source]
+            if source < 0:
+                return inputs[~source]
+            value = values[source]
+            if type(value) is LazyResult or type(value) is TailCall:
+                raise GraphError(
+                    f"node {self.nodes[source].name!r} returned {value!r}, which an executor of "
+                    "whole plans cannot run to a value"
+                )
+            return value
 
         call = self.structure.calls[position]
         return (
@@ -131,18 +155,51 @@ class Graph:
         )
 
     def to_mermaid(self) -> str:
-        """The graph as a Mermaid flowchart."""
-        return to_mermaid([node.name for node in self.nodes], self._arrows())
+        """The graph as a Mermaid flowchart; options, edge kinds and prunable nodes show."""
+        return to_mermaid(self)
 
     def to_dot(self) -> str:
-        """The graph in Graphviz' DOT language."""
-        return to_dot([node.name for node in self.nodes], self._arrows())
-
-    def _arrows(self) -> list[tuple[int, int, str]]:
-        return [(edge.source, edge.target, edge.argument or edge.kind) for edge in self.edges]
+        """The graph in Graphviz' DOT language, with the same distinctions."""
+        return to_dot(self)
 
     def __repr__(self) -> str:
         return f"<Graph {self.nodes[self.root].name}, {len(self.nodes)} nodes>"
+
+
+def needed_from(calls: Sequence[Call], number: int) -> set[int]:
+    """A call and all that it needs whatever is selected."""
+    needed = {number}
+    stack = [number]
+    while stack:
+        for source in calls[stack.pop()].firm_sources():
+            if source not in needed:
+                needed.add(source)
+                stack.append(source)
+    return needed
+
+
+class Demands(NamedTuple):
+    """What a graph's nodes ask of an engine: looked at before anything of it runs."""
+
+    places: frozenset[str]
+    """All ``run_on`` of its tasks."""
+    constraints: tuple[tuple[int, str, int | None], ...]
+    """Node, name of a resource, and the input that holds the amount; None for a lazy amount."""
+    injected: tuple[int, ...]
+    """The inputs that hold names of injected resources."""
+
+
+def demands_of(nodes: Sequence[Node], calls: Sequence[Call]) -> Demands:
+    """Gather what the nodes of a graph ask for."""
+    constraints = tuple(
+        (position, name, ~source if source < 0 else None)
+        for position, call in enumerate(calls)
+        for name, source in call.options.constraints
+    )
+    injected = tuple(
+        ~source for call in calls if call.identity.kind == "inject" for source in call.parts()
+    )
+    return Demands(frozenset(node.task.run_on for node in nodes), constraints, injected)
 
 
 def assemble(argument: Argument, value_of: Any) -> Any:
@@ -169,6 +226,20 @@ def assemble(argument: Argument, value_of: Any) -> Any:
     return values[0]
 
 
+def links(call: Call) -> Iterator[tuple[EdgeKind, str | None, int]]:
+    """Each use a call makes of another: what for, where the value goes, and that call's number."""
+    for label, source in places(call):
+        is_route = call.identity.kind == "select" and not label.startswith("selector")
+        yield "route" if is_route else "data", label, source
+    options = call.options
+    if options.condition is not None and options.condition >= 0:
+        yield "condition", None, options.condition
+    yield from (("sequence", None, source) for source in options.after)
+    for name, source in options.constraints:
+        if source >= 0:
+            yield "constraint", name, source
+
+
 def places(call: Call) -> Iterator[tuple[str, int]]:
     """Each place of a call that another call's value goes to: its label and that call's number."""
     for label, argument in call.arguments():
@@ -179,6 +250,12 @@ def places(call: Call) -> Iterator[tuple[str, int]]:
             for path, part in container_places(argument):
                 if isinstance(part, int) and part >= 0:
                     yield label + path, part
+
+
+def uses(call: Call) -> Iterator[tuple[str, int]]:
+    """Each use a call makes of another, as code begins it, and that call's number."""
+    yield from ((f"({label}=", source) for label, source in places(call))
+    yield from (use for use in call.options.labelled() if use[1] >= 0)
 
 
 def container_places(argument: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:

@@ -3,6 +3,7 @@
 The walk numbers the calls canonically (breadth first from the target, arguments in order) and
 writes the **key**, a flat tuple of tokens. For each call, in the order of their numbers:
 
+    OptionShape                         only if the call has options
     identity of the task
     number of positional arguments      only if the task takes *args
     names of the extra keywords         only if the task takes **kwargs
@@ -12,6 +13,7 @@ writes the **key**, a flat tuple of tokens. For each call, in the order of their
         0, 1, ...   the call of this number once more (sharing)
         Shape       a container with lazy results inside; its members follow
         Again       a container that this call holds once more
+    a token per option that is present, likewise
 
 Identities fix how many tokens follow, so two keys are equal only if the graphs are: no separator
 can be forged. Everything an engine knows of a graph's structure is decoded from the key
@@ -72,6 +74,9 @@ def _walk(target: Any, rank: Callable[[LazyResult[Any]], Any]) -> tuple[Reading,
     for call in calls:
         identity = call._task.identity
         args = call._args
+        options = call._options
+        if options is not None:
+            key.append(options.shape)
         key.append(identity)
         if not identity.has_fixed_arity:
             parameters = identity.parameters
@@ -80,6 +85,8 @@ def _walk(target: Any, rank: Callable[[LazyResult[Any]], Any]) -> tuple[Reading,
             if parameters.var_keyword is not None:
                 key.append(tuple(call._kwargs)[len(parameters.keyword_only) :])
             args = (*args, *call._kwargs.values())
+        if options is not None:
+            args = (*args, *options.values)
         for value in args:
             kind = type(value)
             if kind is LazyResult:

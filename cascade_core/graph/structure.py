@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from functools import cached_property
-from typing import Any, final
+from typing import final
 
+from cascade_core.define.keys import keys_text, type_name
 from cascade_core.graph.containers import SETS, Again, Shape
 from cascade_core.graph.decode import Argument, Call, decode
 from cascade_core.graph.tokens import Key
@@ -90,6 +91,9 @@ def _call_digest(call: Call, digests: list[bytes], sees_sharing: bool = False) -
     for name, argument in call.kwargs:
         parts.append(_encode("name", name.encode()))
         parts.append(_argument_digest(argument, digests, sees_sharing))
+    for label, source in call.options.labelled():
+        parts.append(_encode("option", label.encode()))
+        parts.append(_source_digest(source, digests))
     return hashlib.sha256(b"".join(parts)).digest()
 
 
@@ -120,20 +124,8 @@ def _source_digest(source: int, digests: list[bytes]) -> bytes:
 
 
 def _shape_text(shape: Shape) -> bytes:
-    keys = ",".join(_key_text(key) for key in shape.keys)
-    return _encode("shape", f"{type_name(shape.type)}/{shape.size}/{keys}".encode())
-
-
-def _key_text(key: Any) -> str:
-    if isinstance(key, tuple):
-        kind, content = key
-        return f"{type_name(kind)}:{content!r}"
-    return repr(key)
-
-
-def type_name(kind: type) -> str:
-    """``module:qualname`` of a type."""
-    return f"{kind.__module__}:{kind.__qualname__}"
+    text = f"{type_name(shape.type)}/{shape.size}/{keys_text(shape.keys)}"
+    return _encode("shape", text.encode())
 
 
 def _encode(label: str, content: bytes) -> bytes:

@@ -119,7 +119,7 @@ class PlanCache:
             self._drop(key, evicted=False)
 
     def invalidate(self, task: Task[object]) -> int:
-        """Drop the plans that a task is part of; the next lookup of each says ``cleared``.
+        """Drop the plans that a task, or a map of it, is in; their next lookup says ``cleared``.
 
         Returns:
             How many plans were dropped.
@@ -131,7 +131,7 @@ class PlanCache:
         stale = [
             key
             for key, plan in self._plans.items()
-            if any(node.task is task for node in plan.blueprint.graph.nodes)
+            if any(task in (node.task, node.task.of) for node in plan.blueprint.graph.nodes)
         ]
         for key in stale:
             self._drop(key, evicted=False)

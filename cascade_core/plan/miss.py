@@ -125,7 +125,8 @@ class History:
         new = self._new(structure)
         self._tasks.update(new)
         for task in new:
-            self._names[task.qualified_name] = None
+            if task.kind != "select":  # one of few routes may be made anew; it was not redefined
+                self._names[task.qualified_name] = None
         root = structure.calls[0].identity.qualified_name
         latest = self._latest.setdefault(root, deque(maxlen=NEAREST_OF))
         if structure in latest:

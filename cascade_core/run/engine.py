@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from time import perf_counter_ns
 from typing import Any, TypeVar, final
 
 from cascade_core.bus import MessageBus
 from cascade_core.define.lazy import LazyResult
-from cascade_core.errors import BlueprintError, CascadeError, GraphError
+from cascade_core.errors import BlueprintError, CascadeError, GraphError, UnknownNameError
 from cascade_core.events import PlanResolved, PlanReused, RunFinished, RunStarted
 from cascade_core.executors.base import Executor
 from cascade_core.executors.local import LocalExecutor
@@ -25,9 +25,11 @@ from cascade_core.graph.reading import Reading, read
 from cascade_core.plan.cache import CachedPlan, PlanCache
 from cascade_core.plan.solver import NativeSolver, Solver, checked_order
 from cascade_core.run import observe
+from cascade_core.run.calls import status_of
 from cascade_core.run.iterations import Iterations
+from cascade_core.run.limits import Limits
 from cascade_core.run.record import Run
-from cascade_core.run.scheduler import status_of
+from cascade_core.run.resources import sort_resources
 from cascade_core.run.slice import checked_slice_ms
 from cascade_core.run.stats import Stats, Tally, Use
 from cascade_core.vm.blueprint import Blueprint
@@ -45,13 +47,16 @@ class Engine:
         executor: Runs the tasks; ``LocalExecutor()`` by default.
         bus: Tells what happens; a bus of its own by default.
         plan_cache: Keeps the plans; ``PlanCache()`` by default. Engines of one thread may share it.
-        resources: Providers and capacities by name.
+        resources: By name, what nodes may ``inject``: providers made by ``resource`` (or functions,
+            for scope ``run``); and what constraints may take amounts of: capacities, numbers >= 0.
         slice_ms: A run yields to the event loop when so many milliseconds have passed; 0 yields at
             every look at the clock (after each iteration and every 32 nodes), infinity never.
 
     Raises:
-        TypeError: A part does not have what its protocol asks for.
+        TypeError: A part does not have what its protocol asks for, or a resource is neither
+            provider nor capacity.
         ValueError: ``slice_ms`` is no number >= 0.
+        GraphError: Providers need what they cannot have (``UnknownNameError``, ``CycleError``).
 
     One engine belongs to one thread at a time; several runs at once on one event loop are
     independent of each other.
@@ -71,7 +76,8 @@ class Engine:
         self.executor: Executor = LocalExecutor() if executor is None else executor
         self.bus = MessageBus() if bus is None else bus
         self.plan_cache = PlanCache() if plan_cache is None else plan_cache
-        self.resources = dict(resources or {})
+        self.providers, capacities = sort_resources(resources)
+        self.limits = Limits(capacities)
         self.slice_ms = checked_slice_ms(slice_ms)
         self.stats = Stats(self._tally)
         _require("solver", self.solver, "resolve")
@@ -103,6 +109,8 @@ class Engine:
         Raises:
             TypeError: ``target`` is no lazy result, or ``params`` no mapping.
             GraphError: The target cannot be made into a graph that this engine can run.
+            ConstraintError: A constraint can never be met.
+            DependencyMissingError: The target was skipped.
             BlueprintError: ``use_vm`` with an executor that takes whole plans.
             PlanError: The solver's plan does not fit its graph.
             CascadeError: The engine is running in another thread.
@@ -120,19 +128,22 @@ class Engine:
                 f"{type(self.executor).__name__} takes whole plans"
             )
         self._claim_thread()
-        reading = key, _, _ = read(target)
+        reading = key, inputs, _ = read(target)
         known = self.plan_cache.find(key)
-        if known is None:
-            graph = graph_of(reading)
-            self._admit(frozenset(node.task.run_on for node in graph.nodes))
-        else:
-            graph = known.blueprint.graph
-            self._admit(known.blueprint.places)
+        graph = graph_of(reading) if known is None else known.blueprint.graph
+        self._admit(graph, inputs)
         run = Run(self, params)
         self._begin(run)
         error: BaseException | None = None
         try:
-            value: R = await Iterations(self, run).run(target, reading, graph, use_vm)
+            try:
+                value: R = await Iterations(self, run).run(target, reading, graph, use_vm)
+                if run.opened is not None:
+                    await run.opened.close("run")
+            except BaseException as raised:
+                if run.opened is not None:
+                    await run.opened.fail(raised)
+                raise
         except BaseException as raised:
             error = raised
             raise
@@ -156,7 +167,12 @@ class Engine:
         plan = self.plan_cache.find(reading[0])
         if plan is None:
             return self._resolve(run, target, reading, graph)
-        self._admit(plan.blueprint.places)  # an engine that has more places may share the cache
+        try:  # amounts are of this run; and an engine that has more may share the cache
+            self._admit(plan.blueprint.graph, reading[1])
+        except CascadeError:
+            run.count().hits += 1
+            plan.hits_settled += 1
+            raise
         use = run.use_of(plan)
         if self.bus.listening:
             self.bus.publish(PlanReused(run))
@@ -177,7 +193,7 @@ class Engine:
         plan = self.solver.resolve(graph)
         duration_ns = perf_counter_ns() - started_ns
         blueprint = Blueprint(graph, checked_order(graph, plan), len(inputs))
-        self._admit(blueprint.places)
+        self._admit(graph, inputs)
         cached = CachedPlan(plan, blueprint)
         count.evictions += self.plan_cache.store(key, cached)
         observe.plan_resolved(run, graph, plan, miss, duration_ns)
@@ -187,13 +203,23 @@ class Engine:
         use.misses += 1  # last: until the caller counts the use, it would make a hit too few
         return use
 
-    def _admit(self, places: frozenset[str]) -> None:
-        missing = places - self._places
+    def _admit(self, graph: Graph, inputs: Sequence[Any]) -> None:
+        """Refuse a graph that asks for what this engine does not have, before any of it runs."""
+        demands = graph.demands
+        missing = demands.places - self._places
         if missing:
             raise GraphError(
                 f"a task asks to run on {', '.join(sorted(missing))}, but the executor "
                 f"{type(self.executor).__name__} has {', '.join(sorted(self._places))}"
             )
+        for position, name, slot in demands.constraints:
+            task = graph.nodes[position].name
+            self.limits.check_name(name, task)
+            if slot is not None:
+                self.limits.check_amount(name, inputs[slot], task)
+        for slot in demands.injected:
+            if inputs[slot] not in self.providers:
+                raise UnknownNameError("resource", inputs[slot], self.providers)
 
     # -- runs -------------------------------------------------------------------------------
 

@@ -19,13 +19,16 @@ from cascade_core.graph.model import Graph
 from cascade_core.graph.reading import Reading, read
 from cascade_core.graph.tokens import Key
 from cascade_core.plan.cache import CachedPlan
+from cascade_core.run.frame import Store
 from cascade_core.run.notes import note_origin
 from cascade_core.run.record import Run
+from cascade_core.run.reuse import save
 from cascade_core.run.scheduler import Scheduler
 from cascade_core.run.slice import TimeSlice
 from cascade_core.run.stats import Use
-from cascade_core.vm.blueprint import Blueprint, Instruction, Registers
+from cascade_core.vm.blueprint import Blueprint, Instruction
 from cascade_core.vm.machine import UNFINISHED, execute
+from cascade_core.vm.steps import Registers
 
 if TYPE_CHECKING:
     from cascade_core.run.engine import Engine
@@ -41,6 +44,7 @@ class Iterations:
         self._bus = engine.bus
         self._calls_directly = type(engine.executor) is LocalExecutor
         self._slice = TimeSlice(engine.slice_ms)
+        self._store: Store | None = None  # the first target's result cache
 
     async def run(
         self, target: LazyResult[Any], reading: Reading, graph: Graph, use_vm: bool
@@ -58,12 +62,15 @@ class Iterations:
         if use_vm:
             use.entered += 1
             use.jumps += 1
-            value = await self._frame(use, inputs)
+            value = await self._frame(use, inputs, is_head=True)
             value = await self._vm_path(value, {key: use.plan})
         else:
             use.iterations += 1
-            value = await self._frame(use, inputs)
-        return await self._graph_path(value)
+            value = await self._frame(use, inputs, is_head=True)
+        value = await self._graph_path(value)
+        if self._store is not None:
+            await save(self._store, value)
+        return value
 
     def _plan(self, target: LazyResult[Any], reading: Reading, graph: Graph | None = None) -> Use:
         try:
@@ -92,7 +99,7 @@ class Iterations:
             use.iterations += 1
             value = self._straight(use, registers)
             if value is _STOPPED:
-                value = await self._go_on(use, registers)
+                value = await self._go_on(use, registers, is_head=False)
                 use = None  # sub-graphs may have settled the run's uses
 
     # -- the VM -----------------------------------------------------------------------------
@@ -135,16 +142,16 @@ class Iterations:
             use.jumps += 1
             value = self._straight(use, registers)
             if value is _STOPPED:
-                value = await self._go_on(use, registers)
+                value = await self._go_on(use, registers, is_head=False)
                 use = None
         return value
 
     # -- one frame ----------------------------------------------------------------------------
 
-    async def _frame(self, use: Use, registers: Registers) -> Any:
+    async def _frame(self, use: Use, registers: Registers, is_head: bool) -> Any:
         """Run one frame of the target to what the target returns."""
         value = self._straight(use, registers)
-        return await self._go_on(use, registers) if value is _STOPPED else value
+        return await self._go_on(use, registers, is_head) if value is _STOPPED else value
 
     def _straight(self, use: Use, registers: Registers) -> Any:
         """Run a short frame straight through, if that is the way for it.
@@ -164,17 +171,21 @@ class Iterations:
             return _STOPPED
         return value
 
-    async def _go_on(self, use: Use, registers: Registers) -> Any:
-        """Run a frame that ``_straight`` stopped at, from where it is."""
+    async def _go_on(self, use: Use, registers: Registers, is_head: bool) -> Any:
+        """Run a frame that ``_straight`` stopped at, from where it is, and end its iteration."""
         blueprint = use.plan.blueprint
-        if self._engine.takes_plans:
+        if self._engine.takes_plans and blueprint.steps is None:
             return await self._by_executor(use, registers)
         if len(registers) > blueprint.slots:
-            return await self._by_scheduler(blueprint, registers)
-        if not (blueprint.straight and self._calls_directly) or self._bus.listening:
+            value = await self._by_scheduler(blueprint, registers, is_head)
+        elif not (blueprint.straight and self._calls_directly) or self._bus.listening:
             self._run.go_node_by_node(use)
-            return await self._by_scheduler(blueprint, registers)
-        return await self._chunk_by_chunk(use, registers)
+            value = await self._by_scheduler(blueprint, registers, is_head)
+        else:
+            value = await self._chunk_by_chunk(use, registers)
+        if self._run.opened is not None:
+            await self._run.opened.close("iteration")
+        return value
 
     async def _chunk_by_chunk(self, use: Use, registers: Registers) -> Any:
         """Run a long frame straight, with a look at the clock after each chunk."""
@@ -189,7 +200,7 @@ class Iterations:
                 await self._slice.renew(self._run)
         if _is_finished(blueprint, registers):
             return registers[-1]
-        return await self._by_scheduler(blueprint, registers)
+        return await self._by_scheduler(blueprint, registers, is_head=False)
 
     def _execute(
         self, blueprint: Blueprint, instructions: tuple[Instruction, ...], registers: Registers
@@ -200,10 +211,13 @@ class Iterations:
             note_origin(error, blueprint, len(registers) - blueprint.slots)
             raise
 
-    async def _by_scheduler(self, blueprint: Blueprint, registers: Registers) -> Any:
+    async def _by_scheduler(self, blueprint: Blueprint, registers: Registers, is_head: bool) -> Any:
         self._run.leave_straight()
         scheduler = Scheduler(self._engine, self._run, self._slice, self._open_subgraph)
-        return await scheduler.run_frame(blueprint, registers)
+        value = await scheduler.run_frame(blueprint, registers, is_head)
+        if scheduler.store is not None:
+            self._store = scheduler.store
+        return value
 
     async def _by_executor(self, use: Use, inputs: Registers) -> Any:
         """Hand the whole plan over; all its nodes count as begun."""

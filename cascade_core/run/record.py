@@ -8,8 +8,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, final
 
 from cascade_core.plan.cache import CachedPlan
+from cascade_core.run.resources import OpenResources
 from cascade_core.run.stats import Stats, Tally, Use
-from cascade_core.vm.blueprint import Blueprint, Registers
+from cascade_core.vm.blueprint import Blueprint
+from cascade_core.vm.steps import Registers
 
 if TYPE_CHECKING:
     from cascade_core.run.engine import Engine
@@ -32,9 +34,21 @@ class Run:
         use: Of the plan whose frame runs straight through, if one does.
         registers: That frame's. How far it has come follows from their number, so that nothing has
             to be counted per node.
+        opened: The resources it has opened, once there are any.
     """
 
-    __slots__ = ("_idle", "_tally", "_uses", "engine", "id", "params", "registers", "totals", "use")
+    __slots__ = (
+        "_idle",
+        "_tally",
+        "_uses",
+        "engine",
+        "id",
+        "opened",
+        "params",
+        "registers",
+        "totals",
+        "use",
+    )
 
     id: Final[int]
     engine: Final[Engine]
@@ -50,6 +64,7 @@ class Run:
         self._uses: dict[CachedPlan, Use] = {}
         self.use: Use | None = None
         self.registers: Registers | None = None
+        self.opened: OpenResources | None = None
         self._idle = False
 
     def tally(self) -> Tally:
@@ -88,13 +103,19 @@ class Run:
     def go_node_by_node(self, use: Use) -> None:
         """A frame is about to run with each node counted as it begins."""
         self.registers = None
-        self._tally.tasks.subtract(use.plan.blueprint.names)
+        use.stepwise += 1
 
     async def idle(self, pause: Awaitable[None]) -> None:
         """Wait for something while no node runs."""
         self._idle = True
         await pause  # if this is cancelled the run ends, idle as it is
         self._idle = False
+
+    def resources(self) -> OpenResources:
+        """What it opens resources with."""
+        if self.opened is None:
+            self.opened = OpenResources(self.engine.providers)
+        return self.opened
 
     def count(self) -> Tally:
         """The part of the tally that is counted one by one, to add to."""

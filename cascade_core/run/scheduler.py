@@ -6,28 +6,41 @@ use memory and no stack. Among all nodes that are ready, the one of the oldest f
 in plan order starts first. There are no barriers: a node is ready when its own dependencies are
 done.
 
-For sync tasks this is plan order exactly: what ``machine.execute`` does, node by node.
+One node's way: ``_start`` asks ``_prepare`` whether it is to run at all (a false condition, a
+skipped source), whether it is an input rather than a call, and whether an equal pure call has run.
+Then the call is made: at once if it is sync and bare, else in an asyncio task (``calls.py``). What
+it returns goes to ``_settle``: a call opens a frame, a value goes to ``_finish``: whoever is owed
+it gets it, and the dependents become ready.
+
+For bare sync tasks this is plan order exactly: what ``machine.execute`` does, node by node.
 """
 
 from __future__ import annotations
 
-import asyncio
 import heapq
-import inspect
 import itertools
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
-from time import perf_counter, perf_counter_ns
+from collections.abc import Callable
+from time import perf_counter
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
+from cascade_core.caching import MISSING
 from cascade_core.define.lazy import LazyResult, TailCall
-from cascade_core.events import Status, TaskFinished, TaskStarted
+from cascade_core.errors import DependencyMissingError
+from cascade_core.events import TaskBlocked, TaskReused, TaskSkipped
 from cascade_core.executors.local import LocalExecutor
+from cascade_core.run import inputs
+from cascade_core.run.calls import Caller, Execution
+from cascade_core.run.frame import PENDING, SKIPPED, Deferred, Frame, Items, Parent, Store
+from cascade_core.run.memo import Entry
 from cascade_core.run.notes import note_origin
 from cascade_core.run.record import Run
+from cascade_core.run.reuse import Reused, key_of, save, store_of
+from cascade_core.run.running import Running
 from cascade_core.run.slice import TimeSlice
-from cascade_core.vm.blueprint import CHUNK, Blueprint, Registers
+from cascade_core.vm.blueprint import CHUNK, Blueprint
+from cascade_core.vm.steps import Registers, Step
 
 if TYPE_CHECKING:
     from cascade_core.run.engine import Engine
@@ -35,88 +48,53 @@ if TYPE_CHECKING:
 OpenPlan: TypeAlias = Callable[[LazyResult[Any] | TailCall], tuple[Blueprint, Registers]]
 """Looks up the plan of a sub-graph; gives its blueprint and inputs."""
 
-
-@final
-class Frame:
-    """One blueprint at work: which nodes wait for how many others, and the values so far.
-
-    Attributes:
-        registers: Inputs and results; a result that is not there yet is None.
-        parent: The frame and rank that wait for this frame's value; None for the target's own.
-    """
-
-    __slots__ = ("_waiting", "blueprint", "parent", "registers", "serial")
-
-    def __init__(
-        self,
-        blueprint: Blueprint,
-        inputs: Registers,
-        parent: tuple[Frame, int] | None,
-        serial: int,
-    ) -> None:
-        self.blueprint = blueprint
-        self.parent = parent
-        self.serial = serial
-        self.registers = inputs + [None] * (blueprint.size - len(inputs))
-        self._waiting = [len(blueprint.node(r).dependencies) for r in range(len(blueprint.names))]
-
-    @property
-    def target(self) -> int:
-        """The rank of the target: all others lead to it, so it is the last."""
-        return len(self._waiting) - 1
-
-    def ready(self, first: int = 0) -> list[int]:
-        """The ranks from ``first`` on that wait for nothing."""
-        return [r for r in range(first, len(self._waiting)) if not self._waiting[r]]
-
-    def done(self, rank: int, value: Any) -> list[int]:
-        """Record a node's value.
-
-        Returns:
-            The ranks that are ready because of it.
-        """
-        self.registers[self.blueprint.slots + rank] = value
-        return self.release(rank)
-
-    def release(self, rank: int) -> list[int]:
-        """Tell the dependents of a node that it is done."""
-        ready = []
-        for dependent in self.blueprint.dependents[rank]:
-            self._waiting[dependent] -= 1
-            if not self._waiting[dependent]:
-                ready.append(dependent)
-        return ready
-
-
 _UNSET = object()
+_PREPARED = object()
+"""What an asyncio task gives that only opened resources for its node."""
+
+
+class _Saved:
+    """What an asyncio task gives that handed a node's value to result caches."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
 
 
 @final
 class Scheduler:
-    """Runs the frame of one iteration, and the sub-graphs its nodes return, to a value."""
+    """Runs the frame of one iteration, and the sub-graphs its nodes return, to a value.
+
+    Attributes:
+        store: The result cache that is owed what the target's tail calls come to, if one is.
+    """
 
     def __init__(
         self, engine: Engine, run: Run, time_slice: TimeSlice, open_plan: OpenPlan
     ) -> None:
         self._run = run
-        self._executor = engine.executor
+        self._bus = engine.bus
         self._calls_directly = type(engine.executor) is LocalExecutor
+        self._caller = Caller(engine, run)
         self._slice = time_slice
         self._open_plan = open_plan
         self._serials = itertools.count()
         self._ready: list[tuple[int, int, Frame]] = []
-        self._running: dict[asyncio.Task[Any], tuple[Frame, int, Any]] = {}
-        self._finished: deque[asyncio.Task[Any]] = deque()
-        self._has_unstarted = False  # whether an asyncio task has yet to take its first step
-        self._wake: asyncio.Future[None] | None = None
+        self._running = Running()
+        self._memo: dict[bytes, Entry] = {}
+        self._values: deque[tuple[Frame, int, Any]] = deque()  # final, not yet delivered
+        self._is_delivering = False
+        self._unopened: deque[tuple[Frame, int]] = deque()  # maps with items to open
+        self._steps = 0
         self._result: Any = _UNSET
+        self.store: Store | None = None
 
-    async def run_frame(self, blueprint: Blueprint, registers: Registers) -> Any:
+    async def run_frame(self, blueprint: Blueprint, registers: Registers, is_head: bool) -> Any:
         """Run the target's frame, from the start or from where the machine stopped.
 
         Args:
             blueprint: The target's blueprint.
             registers: Its inputs, and the results so far; the last of these may be unfinished.
+            is_head: Whether a result cache of the target applies.
 
         Returns:
             What the target returned: a value, or the lazy result or tail call to go on with.
@@ -124,24 +102,28 @@ class Scheduler:
         Raises:
             BaseException: The first failure, after all running nodes have been cancelled and have
                 ended; likewise when this coroutine is cancelled.
+            DependencyMissingError: The target was skipped.
         """
-        frame = Frame(blueprint, registers, None, next(self._serials))
+        frame = Frame(blueprint, registers, None, next(self._serials), is_head)
         try:
             self._resume(frame, len(registers) - blueprint.slots)
-            starts = 0
             while self._result is _UNSET:
-                if self._finished:
-                    self._collect(self._finished.popleft())
+                if self._running.has_ended():
+                    self._collect()
+                    continue
+                if self._unopened:
+                    self._open_item()
                 elif self._ready:
                     _, rank, ready_frame = heapq.heappop(self._ready)
                     await self._start(ready_frame, rank)
-                    starts += 1
-                    if not starts % CHUNK and perf_counter() >= self._slice.end:
-                        await self._slice.renew(self._run)
                 else:
-                    await self._wait()
+                    await self._running.wait()
+                    continue
+                self._steps += 1
+                if not self._steps % CHUNK and perf_counter() >= self._slice.end:
+                    await self._slice.renew(self._run)
         except BaseException:
-            await self._stop()
+            await self._running.stop()
             raise
         return self._result
 
@@ -154,8 +136,7 @@ class Scheduler:
         if done:
             value = frame.registers[frame.blueprint.slots + last]
             if type(value) is CoroutineType:
-                execution = _Execution(self._run, frame, last)
-                self._spawn(frame, last, execution.await_it(value), (execution, value))
+                self._running.go_on(Execution(self._run, frame, last), value)
             else:
                 self._settle(frame, last, value)
 
@@ -166,179 +147,286 @@ class Scheduler:
     # -- starting a node ------------------------------------------------------------------
 
     async def _start(self, frame: Frame, rank: int) -> None:
-        task = frame.blueprint.node(rank).task
-        if self._calls_directly and not task.is_async:
-            if not self._has_unstarted:
-                self._call(frame, rank)
-                return
+        step = frame.step(rank)
+        if step is not None:
+            try:
+                if not self._prepare(frame, rank, step):
+                    return
+            except Exception as error:
+                note_origin(error, frame.blueprint, rank)
+                raise
+        is_managed = step is not None and step.is_managed
+        is_sync = self._calls_directly and not frame.blueprint.node(rank).task.is_async
+        if is_sync and self._running.has_unstarted:
             # Those come first in plan order: let them begin first, and fail first.
-            self._has_unstarted = False
             self._push(frame, [rank])
-            await asyncio.sleep(0)
-        elif self._ready or self._running:
-            self._spawn(frame, rank, self._execute(frame, rank), None)
-            self._has_unstarted = True
-        else:  # alone: no asyncio task is needed to wait for it
-            self._settle(frame, rank, await self._execute(frame, rank))
+            await self._running.let_begin()
+        elif is_sync and not is_managed:
+            self._call(frame, rank)
+        else:
+            call = self._caller.managed if is_managed else self._caller.call
+            if self._ready or self._running:
+                self._running.spawn(frame, rank, call, frame, rank)
+                self._running.has_unstarted = True
+            else:  # alone: no asyncio task is needed to wait for it
+                self._settle(frame, rank, await call(frame, rank))
 
     def _call(self, frame: Frame, rank: int) -> None:
         """Call a sync task here and now."""
-        execution = _Execution(self._run, frame, rank)
+        execution = Execution(self._run, frame, rank)
         with execution:
             instruction = frame.blueprint.instructions[rank]
             args, kwargs = instruction.arguments(frame.registers)
             value = instruction.fn(*args, **kwargs)
             execution.goes_on = type(value) is CoroutineType  # a sync function around an async one
         if execution.goes_on:
-            self._spawn(frame, rank, execution.await_it(value), (execution, value))
+            self._running.go_on(execution, value)
         else:
             self._settle(frame, rank, value)
 
-    async def _execute(self, frame: Frame, rank: int) -> Any:
-        """Call a task that has to be awaited, here or through the executor."""
-        with _Execution(self._run, frame, rank):
-            instruction = frame.blueprint.instructions[rank]
-            args, kwargs = instruction.arguments(frame.registers)
-            if self._calls_directly:
-                return await instruction.fn(*args, **kwargs)
-            return await self._executor.execute(frame.blueprint.node(rank), args, kwargs)
+    # -- what comes before a call, or in its place ------------------------------------------
 
-    def _spawn(
-        self,
-        frame: Frame,
-        rank: int,
-        coroutine: Coroutine[Any, Any, Any],
-        begun: tuple[_Execution, Any] | None,
-    ) -> None:
-        task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(coroutine)
-        self._running[task] = (frame, rank, begun)
-        task.add_done_callback(self._on_done)
+    def _prepare(self, frame: Frame, rank: int, step: Step) -> bool:
+        """Do what there is to do before a node's call.
 
-    # -- waiting ---------------------------------------------------------------------------
+        Returns:
+            Whether the call is to be made now; else the node is done, or waits for something.
+        """
+        if step.condition is not None and self._lacks(frame, rank, (step.condition,)):
+            return False
+        reason = frame.skip_reason(rank, step)
+        if reason is not None:
+            self._skip(frame, rank, reason)
+            return False
+        if self._lacks(frame, rank, step.injected):
+            return False
+        if step.kind == "call":
+            return not step.pure or self._claim(frame, rank)
+        _INPUTS[step.kind](self, frame, rank, step)
+        return False
 
-    async def _wait(self) -> None:
-        self._has_unstarted = False
-        self._wake = asyncio.get_running_loop().create_future()
-        try:
-            await self._wake
-        finally:
-            self._wake = None
+    def _skip(self, frame: Frame, rank: int, reason: str) -> None:
+        self._tell_skipped(frame, rank, reason)
+        if rank == frame.target:
+            raise DependencyMissingError(frame.blueprint.names[rank], reason)
+        self._push(frame, frame.done(rank, SKIPPED))
 
-    def _on_done(self, task: asyncio.Task[Any]) -> None:
-        self._finished.append(task)
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
+    def _tell_skipped(self, frame: Frame, rank: int, reason: str) -> None:
+        if self._bus.listening:
+            node = frame.blueprint.node(rank)
+            self._bus.publish(TaskSkipped(self._run, node.name, node, reason))
 
-    def _collect(self, task: asyncio.Task[Any]) -> None:
-        frame, rank, begun = self._running.pop(task)
-        _close_unstarted(begun)
-        self._settle(frame, rank, task.result())
+    def _lacks(self, frame: Frame, rank: int, registers: tuple[int, ...]) -> bool:
+        """Open the resources that stand in some registers, and put their values there.
 
-    async def _stop(self) -> None:
-        """Cancel all running nodes and wait until they have ended, however long they take."""
-        cancelled: asyncio.CancelledError | None = None
-        while not all(task.done() for task in self._running):
-            for task in self._running:
-                task.cancel()
-            try:
-                await asyncio.wait(self._running)
-            except asyncio.CancelledError as error:
-                cancelled = error
-        for task, (_, _, begun) in self._running.items():
-            _close_unstarted(begun)
-            if not task.cancelled():
-                task.exception()  # seen: only the first failure is raised
-        self._running.clear()
-        if cancelled is not None:
-            raise cancelled
+        Returns:
+            Whether that has to be awaited; the node is ready again once it is done.
+        """
+        missing = False
+        for register in registers:
+            deferred = frame.registers[register]
+            if type(deferred) is Deferred:
+                value = self._run.resources().open_now(deferred.name)
+                missing |= value is MISSING
+                if value is not MISSING:
+                    frame.registers[register] = value
+        if missing:
+            self._running.spawn(frame, rank, self._open_resources, frame, rank, registers)
+        return missing
+
+    async def _open_resources(self, frame: Frame, rank: int, registers: tuple[int, ...]) -> Any:
+        for register in registers:
+            deferred = frame.registers[register]
+            if type(deferred) is Deferred:
+                try:
+                    value = await self._run.resources().open(deferred.name)
+                except Exception as error:
+                    note_origin(error, frame.blueprint, rank)
+                    raise
+                frame.registers[register] = value
+        return _PREPARED
+
+    # -- pure calls --------------------------------------------------------------------------
+
+    def _claim(self, frame: Frame, rank: int) -> bool:
+        """Whether a pure call is to be made: no equal one has been, in this iteration."""
+        key = key_of(frame, rank)
+        if key is None:
+            return True
+        entry = self._memo.get(key)
+        if entry is None:
+            entry = self._memo[key] = Entry()
+            frame.owe(rank, entry)
+            return True
+        if entry.value is MISSING and not entry.add_waiter(frame, rank):
+            return True
+        store = store_of(frame, rank)
+        if store is not None:
+            frame.owe(rank, store)
+        if entry.value is not MISSING:
+            self._reuse(frame, rank, entry.value)
+            return False
+        if self._bus.listening:
+            node = frame.blueprint.node(rank)
+            self._bus.publish(TaskBlocked(self._run, node.name, node, "equal call"))
+        return False
+
+    def _reuse(self, frame: Frame, rank: int, value: Any) -> None:
+        """Give a node a value that no execution made."""
+        self._run.count().reuses += 1
+        if self._bus.listening:
+            node = frame.blueprint.node(rank)
+            self._bus.publish(TaskReused(self._run, node.name, node))
+        self._finish(frame, rank, value)
+
+    # -- inputs: nodes that are no calls -------------------------------------------------------
+
+    def _param(self, frame: Frame, rank: int, step: Step) -> None:
+        self._finish(frame, rank, inputs.param(frame, rank, self._run.params))
+
+    def _env(self, frame: Frame, rank: int, step: Step) -> None:
+        self._finish(frame, rank, inputs.env(frame, rank))
+
+    def _inject(self, frame: Frame, rank: int, step: Step) -> None:
+        """The resource itself is opened by the first node that needs it; here, by the target."""
+        own = frame.blueprint.slots + rank
+        if frame.registers[own] is PENDING:
+            (name,) = inputs.arguments_of(frame, rank)
+            frame.registers[own] = Deferred(name)
+        if rank != frame.target or not self._lacks(frame, rank, (own,)):
+            self._finish(frame, rank, frame.registers[own])
+
+    def _select(self, frame: Frame, rank: int, step: Step) -> None:
+        """Choose a route and wait for it; the second time, take its value."""
+        if rank not in frame.chosen:
+            self._push(frame, frame.choose(rank, inputs.route_number(frame, rank, step)))
+            return
+        route = step.routes[frame.chosen[rank]]
+        if not self._lacks(frame, rank, route.injected):
+            self._finish(frame, rank, route.value(frame.registers))
+
+    def _map(self, frame: Frame, rank: int, step: Step) -> None:
+        calls = inputs.item_calls(frame, rank, step)
+        if calls:
+            frame.items[rank] = Items(calls)
+            self._unopened.append((frame, rank))
+        else:
+            self._finish(frame, rank, [])
+
+    def _open_item(self) -> None:
+        """Open the frame of the next item of a map."""
+        frame, rank = self._unopened[0]
+        items = frame.items[rank]
+        item, call = items.unopened.popleft()
+        if not items.unopened:
+            self._unopened.popleft()
+        self._open(call, Parent(frame, rank, item))
 
     # -- settling a node --------------------------------------------------------------------
 
-    def _settle(self, frame: Frame, rank: int, value: Any) -> None:
-        """Take what a node returned: a value, or a call to run to a value first."""
-        while True:
-            is_target = rank == frame.target
-            if type(value) is LazyResult or type(value) is TailCall:
-                if not is_target:
-                    self._open(value, (frame, rank))
-                elif frame.parent is not None:
-                    self._open(value, frame.parent)
-                else:
-                    self._result = value
-                return
-            if not is_target:
-                self._push(frame, frame.done(rank, value))
-                return
-            if frame.parent is None:
-                self._result = value
-                return
-            frame, rank = frame.parent
+    def _collect(self) -> None:
+        """Take what an asyncio task came to, whatever it was for."""
+        frame, rank, result = self._running.collect()
+        if result is _PREPARED:
+            self._push(frame, [rank])
+        elif type(result) is _Saved:
+            self._deliver(frame, rank, result.value)
+        else:
+            self._settle(frame, rank, result)
 
-    def _open(self, call: LazyResult[Any] | TailCall, parent: tuple[Frame, int]) -> None:
+    def _settle(self, frame: Frame, rank: int, value: Any) -> None:
+        """Take what a node's call came to: a value, or a call to run to a value first."""
+        kind = type(value)
+        if kind is Reused:
+            self._reuse(frame, rank, value.value)
+        elif kind is not LazyResult and kind is not TailCall:
+            self._finish(frame, rank, value)
+        elif rank != frame.target:
+            self._open(value, Parent(frame, rank))
+        elif frame.parent is not None:
+            self._open(value, frame.parent, tail_of=frame)
+        else:
+            self._end(frame, value)
+
+    def _open(
+        self, call: LazyResult[Any] | TailCall, parent: Parent, tail_of: Frame | None = None
+    ) -> None:
+        """Open the frame of a sub-graph; a tail call takes over what its caller owes."""
         blueprint, inputs = self._open_plan(call)
-        frame = Frame(blueprint, inputs, parent, next(self._serials))
+        frame = Frame(blueprint, inputs, parent, next(self._serials), is_head=tail_of is None)
+        if tail_of is not None:
+            self._tell_pruned(tail_of)
+            owed = tail_of.owed.get(tail_of.target)
+            if owed:
+                frame.owed[frame.target] = owed
         self._push(frame, frame.ready())
 
+    def _finish(self, frame: Frame, rank: int, value: Any) -> None:
+        """A node has its final value: result caches get it first, if they are owed it."""
+        stores = [owed for owed in frame.owed.get(rank, ()) if type(owed) is Store]
+        if stores and not (rank == frame.target and frame.parent is None):
+            self._running.spawn(frame, rank, _save_all, stores, value)
+        else:
+            self._deliver(frame, rank, value)
 
-@final
-class _Execution:
-    """One execution of a node: counted and told when it begins, told when it ends."""
-
-    __slots__ = ("_frame", "_rank", "_run", "_started_ns", "goes_on")
-
-    def __init__(self, run: Run, frame: Frame, rank: int) -> None:
-        self._run = run
-        self._frame = frame
-        self._rank = rank
-        self._started_ns: int | None = None
-        self.goes_on = False
-        """Whether leaving the block is not the end: ``await_it`` is."""
-
-    def __enter__(self) -> None:
-        node = self._frame.blueprint.node(self._rank)
-        self._run.count().tasks[node.name] += 1
-        bus = self._run.engine.bus
-        if bus.listening:
-            self._started_ns = perf_counter_ns()
-            bus.publish(TaskStarted(self._run, node.name, node))
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if error is not None or not self.goes_on:
-            self.finish(error)
-
-    async def await_it(self, coroutine: Awaitable[Any]) -> Any:
-        """Await what the call gave, then finish."""
-        try:
-            value = await coroutine
-        except BaseException as error:
-            self.finish(error)
-            raise
-        self.finish(None)
-        return value
-
-    def finish(self, error: BaseException | None) -> None:
-        """Tell how it ended, and note on an error where it came from."""
-        if isinstance(error, Exception):
-            note_origin(error, self._frame.blueprint, self._rank)
-        if self._started_ns is None:  # nobody listened when it began
+    def _deliver(self, frame: Frame, rank: int, value: Any) -> None:
+        """Hand a final value to all who wait for it, and what is final by it to those after."""
+        self._values.append((frame, rank, value))
+        if self._is_delivering:
             return
-        node = self._frame.blueprint.node(self._rank)
-        duration_ns = perf_counter_ns() - self._started_ns
-        status = status_of(error)
-        self._run.engine.bus.publish(
-            TaskFinished(self._run, node.name, node, status, 1, duration_ns)
-        )
+        self._is_delivering = True
+        try:
+            while self._values:
+                self._deliver_one(*self._values.popleft())
+        finally:
+            self._is_delivering = False
+
+    def _deliver_one(self, frame: Frame, rank: int, value: Any) -> None:
+        if rank == frame.target and frame.parent is None:
+            self._end(frame, value)
+            return
+        for owed in frame.owed.pop(rank, ()):
+            if isinstance(owed, Entry):
+                owed.value = value
+                for waiter in owed.waiters:
+                    self._reuse(*waiter, value)
+        if rank != frame.target:
+            self._push(frame, frame.done(rank, value))
+        elif frame.parent is not None:
+            self._tell_pruned(frame)
+            parent, parent_rank, item = frame.parent
+            if item is None:
+                self._finish(parent, parent_rank, value)
+            elif parent.items[parent_rank].put(item, value):
+                self._finish(parent, parent_rank, parent.items.pop(parent_rank).values)
+
+    def _end(self, frame: Frame, value: Any) -> None:
+        """The target's frame is done; what it came to may be a call to go on with.
+
+        A result cache waits for what that comes to; equal pure calls cannot: all are done before.
+        """
+        for owed in frame.owed.pop(frame.target, ()):
+            if type(owed) is Store:
+                self.store = owed
+        self._tell_pruned(frame)
+        self._result = value
+
+    def _tell_pruned(self, frame: Frame) -> None:
+        if self._bus.listening:
+            for rank in frame.pruned():
+                self._tell_skipped(frame, rank, "pruned")
 
 
-def status_of(error: BaseException | None) -> Status:
-    """How something ended that came to ``error``, or to none."""
-    if error is None:
-        return "ok"
-    return "cancelled" if isinstance(error, asyncio.CancelledError) else "failed"
+_INPUTS: dict[str, Callable[[Scheduler, Frame, int, Step], None]] = {
+    "param": Scheduler._param,
+    "env": Scheduler._env,
+    "inject": Scheduler._inject,
+    "select": Scheduler._select,
+    "map": Scheduler._map,
+}
 
 
-def _close_unstarted(begun: tuple[_Execution, Any] | None) -> None:
-    """End an execution whose coroutine was cancelled before its first step."""
-    if begun is not None and inspect.getcoroutinestate(begun[1]) == inspect.CORO_CREATED:
-        begun[1].close()
-        begun[0].finish(asyncio.CancelledError())
+async def _save_all(stores: list[Store], value: Any) -> _Saved:
+    for store in stores:
+        await save(store, value)
+    return _Saved(value)

@@ -64,7 +64,7 @@ class Tally:
         """Add what follows from the use of a plan."""
         self.iterations += use.iterations + use.jumps
         self.hits += use.hits
-        frames = use.iterations + use.jumps + use.inner
+        frames = use.iterations + use.jumps + use.inner - use.stepwise
         for name, count in use.plan.blueprint.work.items():
             self.tasks[name] += count * frames
 
@@ -73,7 +73,7 @@ class Tally:
 class Use:
     """How often one run used one plan."""
 
-    __slots__ = ("entered", "inner", "iterations", "jumps", "misses", "plan")
+    __slots__ = ("entered", "inner", "iterations", "jumps", "misses", "plan", "stepwise")
 
     def __init__(self, plan: CachedPlan) -> None:
         self.plan = plan
@@ -87,6 +87,8 @@ class Use:
         """Lookups of the VM."""
         self.misses = 0
         """Lookups of all these that missed."""
+        self.stepwise = 0
+        """Frames that ran node by node; their executions were counted as they began."""
 
     @property
     def hits(self) -> int:

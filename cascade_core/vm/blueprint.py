@@ -16,8 +16,8 @@ from typing import Any, NamedTuple, TypeAlias, final
 
 from cascade_core.graph.decode import Call
 from cascade_core.graph.model import Graph, Node, assemble
+from cascade_core.vm.steps import Registers, steps_of
 
-Registers: TypeAlias = list[Any]
 Arguments: TypeAlias = tuple[Sequence[Any], dict[str, Any]]
 
 DIRECT = 2
@@ -66,22 +66,24 @@ class Blueprint:
         size: How many registers a finished frame has.
         straight: Whether it can run without awaiting: every task is sync and local.
         short: Whether it can besides without a look at the clock: it is one chunk.
-        places: All places (``run_on``) that its tasks ask for.
+        steps: What there is to a node beyond its call, by rank; None if all are bare calls.
         names: Task names by rank.
-        work: Executions of one complete frame by task name.
+        work: Executions of one complete frame by task name, if all its nodes are bare calls.
     """
 
     __slots__ = (
         "_dependents",
+        "_ranks",
+        "_waits",
         "chunks",
         "graph",
         "instructions",
         "names",
         "order",
-        "places",
         "short",
         "size",
         "slots",
+        "steps",
         "straight",
         "work",
     )
@@ -92,15 +94,21 @@ class Blueprint:
         self.order = order
         self.slots = slots
         self.size = slots + len(order)
-        self.instructions = tuple(_compile(graph, order, slots))
+        register = {~slot: slot for slot in range(slots)}
+        register |= {position: slots + rank for rank, position in enumerate(order)}
+        self.instructions = tuple(_compile(graph, order, register))
+        self.steps = steps_of(graph, order, register)
         self.chunks = tuple(
             self.instructions[start : start + CHUNK] for start in range(0, len(order), CHUNK)
         )
-        self.places = frozenset(node.task.run_on for node in nodes)
-        self.straight = self.places == {"local"} and not any(node.task.is_async for node in nodes)
+        self.straight = self.steps is None and not any(
+            node.task.is_async or node.task.run_on != "local" for node in nodes
+        )
         self.short = self.straight and len(self.chunks) == 1
         self.names = tuple(node.name for node in nodes)
         self.work = Counter(self.names)
+        self._ranks = {position: rank for rank, position in enumerate(order)}
+        self._waits: list[int] | None = None
         self._dependents: list[list[int]] | None = None
 
     def node(self, rank: int) -> Node:
@@ -108,15 +116,39 @@ class Blueprint:
         return self.graph.nodes[self.order[rank]]
 
     @property
+    def waits(self) -> list[int]:
+        """By rank, for how many nodes it waits at first; a select does not wait for its routes."""
+        if self._waits is None:
+            self._link()
+        assert self._waits is not None
+        return self._waits
+
+    @property
     def dependents(self) -> list[list[int]]:
-        """By rank, the ranks of the nodes that wait for it. Made when first needed."""
+        """By rank, the ranks of the nodes that wait for it at first."""
         if self._dependents is None:
-            rank_of = {position: rank for rank, position in enumerate(self.order)}
-            self._dependents = [[] for _ in self.order]
-            for rank in range(len(self.order)):
-                for position in self.node(rank).dependencies:
-                    self._dependents[rank_of[position]].append(rank)
+            self._link()
+        assert self._dependents is not None
         return self._dependents
+
+    def _link(self) -> None:
+        """Made when first needed: a frame that runs straight through needs none of it."""
+        self._waits = []
+        self._dependents = [[] for _ in self.order]
+        for rank in range(len(self.order)):
+            sources = self.firm_sources(rank)
+            self._waits.append(len(sources))
+            for source in sources:
+                self._dependents[source].append(rank)
+
+    def firm_sources(self, rank: int) -> list[int]:
+        """The ranks that a node waits for whatever is selected, each once."""
+        call = self.graph.structure.calls[self.order[rank]]
+        return [self._ranks[position] for position in dict.fromkeys(call.firm_sources())]
+
+    def prunable(self) -> frozenset[int]:
+        """The ranks that only routes need."""
+        return frozenset(self._ranks[position] for position in self.graph.prunable)
 
     def listing(self) -> str:
         """The blueprint as text, one line per instruction, ``d0 d1 ...`` being the data slots."""
@@ -125,8 +157,10 @@ class Blueprint:
         names |= {position: f"r{rank}" for rank, position in enumerate(self.order)}
         lines = []
         for rank, position in enumerate(self.order):
-            sources = [f"{label}={_text(arg, names)}" for label, arg in calls[position].arguments()]
-            lines.append(f"r{rank} = {self.names[rank]}({', '.join(sources)})")
+            call = calls[position]
+            sources = [f"{label}={_text(arg, names)}" for label, arg in call.arguments()]
+            options = [f"{label}{names[source]})" for label, source in call.options.labelled()]
+            lines.append(f"r{rank} = {self.names[rank]}({', '.join(sources)}){''.join(options)}")
         return "\n".join(lines) + "\n"
 
 
@@ -137,9 +171,7 @@ def _text(argument: Any, names: dict[int, str]) -> str:
     return f"{argument[-1].type.__name__}<{inside}>"
 
 
-def _compile(graph: Graph, order: tuple[int, ...], slots: int) -> list[Instruction]:
-    register = {~slot: slot for slot in range(slots)}
-    register |= {position: slots + rank for rank, position in enumerate(order)}
+def _compile(graph: Graph, order: tuple[int, ...], register: dict[int, int]) -> list[Instruction]:
     calls = graph.structure.calls
     return [_instruction(graph.nodes[p].task.fn, calls[p], register) for p in order]
 

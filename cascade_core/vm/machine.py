@@ -9,7 +9,8 @@ from __future__ import annotations
 from types import CoroutineType
 
 from cascade_core.define.lazy import LazyResult, TailCall
-from cascade_core.vm.blueprint import GATHER, Instruction, Registers
+from cascade_core.vm.blueprint import GATHER, Instruction
+from cascade_core.vm.steps import Registers
 
 UNFINISHED = frozenset({LazyResult, TailCall, CoroutineType})
 """Types of results that have to be run or awaited before they are values."""

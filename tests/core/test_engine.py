@@ -226,4 +226,4 @@ def test_cycle_error_shows_the_cycle():
 def test_unknown_name_error_lists_the_known_ones_sorted():
     error = cs.UnknownNameError("route", "x", ["b", "a"])
 
-    assert (str(error), error.known) == ("unknown route 'x'; known: a, b", ("a", "b"))
+    assert (str(error), error.known) == ("unknown route 'x'; known: 'a', 'b'", ("a", "b"))

@@ -182,3 +182,30 @@ async def test_listener_and_executor_go_together():
     await engine.run(add(later(1)))
 
     assert log.finished() == [("later", "ok"), ("add", "ok")]
+
+
+async def test_executor_of_whole_plans_says_that_it_cannot_run_a_returned_call():
+    expand = cs.task(lambda: add(1), name="expand")
+    engine = cs.Engine(executor=WholePlanExecutor())
+
+    with pytest.raises(cs.GraphError, match=r"node 'expand' returned <LazyResult add\(1, 0\)>"):
+        await engine.run(add(expand(), 1))
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        lambda: add(add(1).with_retry(2)),
+        lambda: add(cs.Param("p", 1)),
+        lambda: add(cs.task(pure=True)(add.fn)(1)),
+        lambda: add(1).run_if(True),
+    ],
+    ids=["option", "input", "pure", "target"],
+)
+async def test_graph_of_more_than_plain_calls_goes_node_by_node(target):
+    executor = WholePlanExecutor()
+    engine = cs.Engine(executor=executor)
+
+    assert await engine.run(target()) == 1
+    assert executor.plans == 0
+    assert executor.calls

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 import cascade_core as cs
@@ -130,3 +132,23 @@ async def test_tail_call_inside_a_container_is_refused_when_run(engine):
 
 def test_quote_shows_what_it_quotes():
     assert repr(cs.quote([1])) == "quote([1])"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: noop(1), lambda: noop.tail(1), lambda: noop(noop(2)), lambda: noop(1).with_retry(2)],
+    ids=["lazy result", "tail call", "nested", "with options"],
+)
+def test_call_of_a_module_level_task_can_be_pickled(make):
+    call = make()
+
+    copy = pickle.loads(pickle.dumps(call))
+
+    assert (type(copy), copy.task, repr(copy)) == (type(call), call.task, repr(call))
+
+
+def test_pickled_call_keeps_its_options():
+    copy = pickle.loads(pickle.dumps(noop(1).run_if(False)))
+
+    with pytest.raises(cs.DependencyMissingError):
+        cs.run(copy)

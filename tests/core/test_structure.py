@@ -304,7 +304,7 @@ def test_mermaid_shows_each_node_and_edge():
 def test_dot_quotes_names():
     named = cs.task(g.fn, name='say "hi"\n')
 
-    assert '[label="say \\"hi\\"\\n"]' in cs.build_graph(named()).to_dot()
+    assert '[label="say \\"hi\\"\\n", shape=box]' in cs.build_graph(named()).to_dot()
 
 
 def test_mermaid_encodes_what_has_a_meaning_there():

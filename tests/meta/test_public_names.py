@@ -20,6 +20,7 @@ PINNED = {
     *("TaskStarted", "TaskFinished", "TaskReused", "TaskSkipped", "TaskRetrying", "TaskBlocked"),
     *("CascadeError", "GraphError", "CycleError", "UnknownNameError", "BlueprintError"),
     *("PlanError", "DependencyMissingError", "ConstraintError"),
+    *("CachePolicy", "MemoryCache", "MISSING", "select", "Param", "Env", "resource", "inject"),
 }
 
 

@@ -1,0 +1,114 @@
+"""What a lazy result may have beside its arguments: order, condition, retry, limits and so on.
+
+Which options are present is part of the structure (``OptionShape``); what they say is data, read
+from the lazy result of this run (``Options.values``).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
+
+from cascade_core.caching import CachePolicy
+from cascade_core.define.quote import Quoted
+from cascade_core.errors import GraphError
+
+if TYPE_CHECKING:
+    from cascade_core.define.lazy import LazyResult
+
+
+class OptionShape(NamedTuple):
+    """Which options a call has; a token of the plan key, in front of the task's identity."""
+
+    after: int
+    """How many calls it comes after."""
+    has_condition: bool
+    constraints: tuple[str, ...]
+    """The names of the resources it is limited by, sorted."""
+    has_retry: bool
+    has_timeout: bool
+    has_cache: bool
+
+
+@final
+class Retry:
+    """How often a call is tried, and how long to wait in between.
+
+    Attributes:
+        max_attempts: Calls at most, the first one too.
+        delay: Seconds between the first two calls.
+        backoff: What each further delay is multiplied by.
+    """
+
+    __slots__ = ("backoff", "delay", "max_attempts")
+
+    def __init__(self, max_attempts: int, delay: float, backoff: float) -> None:
+        if type(max_attempts) is not int or max_attempts < 1:
+            raise GraphError(f"max_attempts must be an int >= 1, got {max_attempts!r}")
+        self.max_attempts: Final = max_attempts
+        self.delay: Final = checked_number("delay", delay)
+        self.backoff: Final = checked_number("backoff", backoff)
+
+    def __repr__(self) -> str:
+        return f"<Retry {self.max_attempts}, delay {self.delay:g} s, backoff {self.backoff:g}>"
+
+
+class Options(NamedTuple):
+    """The options of one lazy result; absent ones are None or empty."""
+
+    after: tuple[LazyResult[Any], ...] = ()
+    condition: LazyResult[Any] | bool | None = None
+    constraints: tuple[tuple[str, Any], ...] = ()
+    """Name and amount, sorted by name."""
+    retry: Retry | None = None
+    timeout: float | None = None
+    cache: CachePolicy | None = None
+
+    @property
+    def shape(self) -> OptionShape:
+        """The part in the structure."""
+        return OptionShape(
+            len(self.after),
+            self.condition is not None,
+            tuple(name for name, _ in self.constraints),
+            self.retry is not None,
+            self.timeout is not None,
+            self.cache is not None,
+        )
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """What the present options say, in the order that ``decode.py`` reads: lazy or data."""
+        rest = (self.retry, self.timeout, self.cache)
+        return (
+            *(() if self.condition is None else (self.condition,)),
+            *self.after,
+            *(amount for _, amount in self.constraints),
+            *(Quoted(option) for option in rest if option is not None),
+        )
+
+
+NO_OPTIONS: Final = Options()
+
+
+def checked_number(what: str, value: Any) -> float:
+    """Refuse what is no finite number >= 0."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
+        return value
+    raise GraphError(f"{what} must be a number >= 0, got {value!r}")
+
+
+def checked_timeout(seconds: Any) -> float:
+    """Refuse what is no finite number of seconds above 0."""
+    if checked_number("timeout", seconds) == 0:
+        raise GraphError(f"timeout must be a number of seconds > 0, got {seconds!r}")
+    return float(seconds)
+
+
+def checked_policy(policy: object) -> CachePolicy:
+    """Refuse what has no ``get`` and ``set``."""
+    if isinstance(policy, type) or not isinstance(policy, CachePolicy):
+        raise TypeError(
+            f"with_cache needs a policy with async get(key) and set(key, value), got {policy!r}"
+        )
+    return policy
