@@ -24,6 +24,7 @@ COUNT_MARKERS: Final[Mapping[str, str]] = {
     "expect_evictions": "evictions",
     "expect_executions": "executions",
     "expect_attempts": "attempts",
+    "expect_reuses": "reuses",
 }
 """Marker -> the counter it is about."""
 

@@ -72,4 +72,5 @@ class _Observer:
         root = graph.nodes[graph.root]
         source = getattr(root.task, "source", None)
         resolve = Resolve(root.name, len(graph.nodes), miss, source, duration_ns)
-        self._listener.plan_resolved(run, resolve, (node.name for node in graph.nodes))
+        names = (node.name for node in graph.nodes if node.task.kind == "call")
+        self._listener.plan_resolved(run, resolve, names)

@@ -12,6 +12,7 @@ COUNTS = {
     "expect_evictions": 0,
     "expect_executions": 11,
     "expect_attempts": 11,
+    "expect_reuses": 0,
 }
 
 BODY = """
@@ -68,6 +69,58 @@ def test_evictions_are_counted(suite):
     )
 
     result.assert_outcomes(passed=1)
+
+
+REUSING = """
+    @cs.task(pure=True)
+    def double(x):
+        return 2 * x
+
+    @cs.task
+    def flaky(calls=[]):
+        calls.append(1)
+        if len(calls) < 3:
+            raise ValueError
+        return double.map(x=[1, 1, 2])
+
+    @pytest.mark.expect_reuses({reuses})
+    @pytest.mark.expect_executions(double=2, flaky=1)
+    @pytest.mark.expect_attempts(double=2, flaky={attempts})
+    async def test_it(engine, cache_inspector):
+        await engine.run(flaky().with_retry(3))
+        assert (cache_inspector.reuses, cache_inspector.attempts) == (1, 5)
+"""
+
+
+def test_reuses_and_attempts_are_counted(suite):
+    result = suite.run(REUSING.format(reuses=1, attempts=3))
+
+    result.assert_outcomes(passed=1)
+
+
+def test_reuses_and_attempts_one_off_fail_with_what_happened(suite):
+    result = suite.run(REUSING.format(reuses="at_least=2", attempts=2))
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            '*expect_attempts("flaky", 2): the function of *flaky* was called 3 times',
+            "*expect_reuses(at_least=2): a value was reused 1 time",
+        ]
+    )
+
+
+def test_inputs_are_no_known_tasks(suite):
+    result = suite.run(
+        """
+        @pytest.mark.expect_executions("Param", 0)
+        async def test_it(engine):
+            await engine.run(passing(1, cs.Param("p", 1)))
+        """
+    )
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*no task is called 'Param', known: 'passing', *"])
 
 
 @pytest.mark.parametrize(
