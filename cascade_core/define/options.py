@@ -6,8 +6,8 @@ from the lazy result of this run (``Options.values``).
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
+import sys
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast, final
 
 from cascade_core.caching import CachePolicy
 from cascade_core.define.quote import Quoted
@@ -93,8 +93,9 @@ NO_OPTIONS: Final = Options()
 
 def checked_number(what: str, value: Any) -> float:
     """Refuse what is no finite number >= 0."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
-        return value
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and 0 <= value <= sys.float_info.max:
+        return cast("float", value)
     raise GraphError(f"{what} must be a number >= 0, got {value!r}")
 
 

@@ -184,7 +184,7 @@ class Caller:
                         raise
                 execution.retry(delay)
                 await asyncio.sleep(delay)
-                delay = min(delay * retry.backoff, MAX_DELAY)
+                delay = min(delay * retry.backoff, max(MAX_DELAY, retry.delay))
                 execution.begin_attempt()
 
     async def _timed_attempt(self, frame: Frame, rank: int, timeout: float | None) -> Any:

@@ -133,9 +133,9 @@ class Engine:
         graph = graph_of(reading) if known is None else known.blueprint.graph
         self._admit(graph, inputs)
         run = Run(self, params)
-        self._begin(run)
         error: BaseException | None = None
         try:
+            self._begin(run)
             try:
                 value: R = await Iterations(self, run).run(target, reading, graph, use_vm)
                 if run.opened is not None:

@@ -2,8 +2,11 @@
 
 A call takes all its amounts at once or waits holding nothing, so two calls never wait for each
 other. First come, first served by resource: a call that asks for much is not overtaken by later
-ones that want some of the same, nor does it hold up those that want something else. Only a run
-inside a task that holds something goes before those outside: they may be waiting for that task.
+ones that want some of the same, nor does it hold up those that want something else.
+
+A run inside a call that holds something is another matter: that call waits for it. So such *inner*
+requests go before all others, in any order; and one that could never be met, because those who hold
+what it needs wait for inner requests themselves, is refused.
 """
 
 from __future__ import annotations
@@ -13,7 +16,6 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from itertools import takewhile
 from typing import Any, TypeAlias, final
 
 from cascade_core.define.options import checked_number
@@ -26,12 +28,26 @@ _TOLERANCE = 1e-9
 """Amounts that are fractions add up to a capacity only about."""
 
 
-class _Waiter:
-    __slots__ = ("amounts", "granted", "is_inner")
+class _Hold:
+    """What one call holds, for those inside it; nothing once it is over."""
 
-    def __init__(self, amounts: Amounts, is_inner: bool) -> None:
+    __slots__ = ("amounts", "limits")
+
+    def __init__(self, limits: Limits, amounts: Amounts) -> None:
+        self.limits = limits
         self.amounts = amounts
-        self.is_inner = is_inner
+
+
+_holds: ContextVar[tuple[_Hold, ...]] = ContextVar("cascade_core_holds", default=())
+"""What the calls hold that the current context is inside of, the outermost first."""
+
+
+class _Waiter:
+    __slots__ = ("amounts", "granted", "inside")
+
+    def __init__(self, amounts: Amounts, inside: tuple[_Hold, ...]) -> None:
+        self.amounts = amounts
+        self.inside = inside
         self.granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
 
@@ -48,6 +64,7 @@ class Limits:
         self._held: Counter[str] = Counter()
         self._holders: Counter[str] = Counter()
         self._queues: dict[str, deque[_Waiter]] = {name: deque() for name in capacities}
+        self._inner: dict[str, deque[_Waiter]] = {name: deque() for name in capacities}
 
     def check_name(self, name: str, task: str) -> None:
         """Refuse a resource that has no capacity.
@@ -103,17 +120,19 @@ class Limits:
             on_wait: Called once if there is something to wait for.
 
         Raises:
-            ConstraintError: What is missing is held by the very task that this run is part of.
+            ConstraintError: Those who hold what is missing wait for this request, or for others
+                that can never be met.
         """
-        is_inner = any(hold.limits is self and hold.amounts for hold in _holds.get())
-        waiter = _Waiter(amounts, is_inner)
+        inside = tuple(h for h in _holds.get() if h.limits is self and h.amounts)
+        waiter = _Waiter(amounts, inside)
+        queues = self._inner if inside else self._queues
         for name in amounts:
-            _enqueue(self._queues[name], waiter)
+            queues[name].append(waiter)
         self._serve(amounts)
         if waiter.granted.done():
             return
         try:
-            self._refuse_own_caller(amounts, task)
+            self._refuse_deadlock(waiter, task)
             on_wait()
             await waiter.granted
         except BaseException:
@@ -134,63 +153,76 @@ class Limits:
         self._serve(amounts)
 
     def _serve(self, names: Iterable[str]) -> None:
-        """Grant what can be granted to the first in the queues of these names."""
+        """Grant what can be granted of these resources."""
         pending = list(names)
         while pending:
-            first = self._first(pending.pop())
-            if first is None or not self._can_start(first):
+            waiter = self._next(pending.pop())
+            if waiter is None:
                 continue
-            for name, amount in first.amounts.items():
-                self._queues[name].popleft()
+            for name, amount in waiter.amounts.items():
                 self._held[name] += amount  # type: ignore[assignment]  # amounts may be fractions
                 self._holders[name] += 1
-            first.granted.set_result(None)
-            pending.extend(first.amounts)
+            waiter.granted.set_result(None)
+            pending.extend(waiter.amounts)
 
-    def _first(self, name: str) -> _Waiter | None:
-        queue = self._queues[name]
-        while queue and queue[0].granted.done():  # it gave up
-            queue.popleft()
-        return queue[0] if queue else None
+    def _next(self, name: str) -> _Waiter | None:
+        """Who is to be served next of those that want some of a resource; None if nobody can be."""
+        inner = _waiting(self._inner[name])
+        if inner:
+            is_all_held = self._held[name] >= self.capacities[name]
+            return None if is_all_held else next(filter(self._fits, inner), None)
+        queue = _waiting(self._queues[name])
+        return queue[0] if queue and self._is_first(queue[0]) and self._fits(queue[0]) else None
 
-    def _can_start(self, waiter: _Waiter) -> bool:
+    def _is_first(self, waiter: _Waiter) -> bool:
         return all(
-            self._first(name) is waiter
-            and self._held[name] + amount <= self.capacities[name] * (1 + _TOLERANCE)
-            for name, amount in waiter.amounts.items()
+            not _waiting(self._inner[name]) and _waiting(self._queues[name])[0] is waiter
+            for name in waiter.amounts
         )
 
-    def _refuse_own_caller(self, amounts: Amounts, task: str) -> None:
-        """A run inside a task's run may not wait for what that task holds: it would for ever."""
-        for name, amount in amounts.items():
-            held = sum(h.amounts.get(name, 0) for h in _holds.get() if h.limits is self)
-            if held and held + amount > self.capacities[name]:
-                raise ConstraintError(
-                    f"constraint of task {task!r}: {amount!r} of {name!r} can never be met, the "
-                    f"task that this run is part of holds {held!r} of {self.capacities[name]!r}",
-                    name,
-                    amount,
-                )
+    def _fits(self, waiter: _Waiter) -> bool:
+        return not waiter.granted.done() and _fits(waiter.amounts, self._held, self.capacities)
+
+    def _refuse_deadlock(self, waiter: _Waiter, task: str) -> None:
+        """Refuse an inner request that can never be met, whoever else gives back.
+
+        Source: E. W. Dijkstra's banker, EWD 108 and 623; all others are taken to end some time.
+        """
+        stuck = {w for queue in self._inner.values() for w in queue if not w.granted.done()}
+        while waiter in stuck:
+            held: Counter[str] = Counter()
+            for hold in {hold for other in stuck for hold in other.inside}:
+                held.update(hold.amounts)
+            freed = {other for other in stuck if _fits(other.amounts, held, self.capacities)}
+            if not freed:
+                self._refuse(waiter, held, task)
+            stuck -= freed
+
+    def _refuse(self, waiter: _Waiter, held: Mapping[str, float], task: str) -> None:
+        name, amount = next(
+            (name, amount)
+            for name, amount in waiter.amounts.items()
+            if not _fits({name: amount}, held, self.capacities)
+        )
+        raise ConstraintError(
+            f"constraint of task {task!r}: {amount!r} of {name!r} can never be met, "
+            f"tasks that wait for runs inside them hold {held[name]!r} of "
+            f"{self.capacities[name]!r}",
+            name,
+            amount,
+        )
 
 
-def _enqueue(queue: deque[_Waiter], waiter: _Waiter) -> None:
-    """Put a request last; an inner one last among the inner ones, which come first."""
-    if waiter.is_inner:
-        inner = sum(1 for _ in takewhile(lambda other: other.is_inner, queue))
-        queue.insert(inner, waiter)
-    else:
-        queue.append(waiter)
+def _fits(amounts: Amounts, held: Mapping[str, float], capacities: Amounts) -> bool:
+    """Whether amounts can be had beside what is held."""
+    return all(
+        held[name] + amount <= capacities[name] * (1 + _TOLERANCE)
+        for name, amount in amounts.items()
+    )
 
 
-class _Hold:
-    """What one call holds, for those inside it; nothing once it is over."""
-
-    __slots__ = ("amounts", "limits")
-
-    def __init__(self, limits: Limits, amounts: Amounts) -> None:
-        self.limits = limits
-        self.amounts = amounts
-
-
-_holds: ContextVar[tuple[_Hold, ...]] = ContextVar("cascade_core_holds", default=())
-"""What the calls hold that the current context is inside of, the outermost first."""
+def _waiting(queue: deque[_Waiter]) -> deque[_Waiter]:
+    """A queue without those at its head who were served, or gave up."""
+    while queue and queue[0].granted.done():
+        queue.popleft()
+    return queue

@@ -16,6 +16,9 @@ from cascade_core.define.resource import Resource, Scope, resource
 from cascade_core.define.task import BoundTask, Task
 from cascade_core.errors import CascadeError, CycleError, GraphError, UnknownNameError
 
+_abandoned: set[asyncio.Task[None]] = set()
+"""What closes the resources of runs whose coroutine was closed; held until it is done."""
+
 _log = logging.getLogger("cascade_core.resources")
 
 Capacity = int | float
@@ -92,7 +95,7 @@ class _Held:
         self.provider: Final = provider
         self.value: Any = MISSING
         self.generator: Any = None
-        self.keeper: asyncio.Task[None] | None = None
+        self.keeper: asyncio.Task[BaseException | None] | None = None
         self.ready: asyncio.Future[Any] | None = None
         self.closing: asyncio.Future[BaseException | None] | None = None
 
@@ -184,6 +187,12 @@ class OpenResources:
             asyncio.CancelledError: This was cancelled meanwhile; everything is closed all the same.
         """
         if isinstance(error, GeneratorExit):  # the coroutine was closed: nothing can be awaited
+            keepers = [h.keeper for h in self._held.values() if h.keeper is not None]
+            if keepers and not keepers[0].get_loop().is_closed():
+                closing = keepers[0].get_loop().create_task(self._fail(error))
+                _abandoned.add(closing)
+                closing.add_done_callback(_abandoned.discard)
+                return
             for held in reversed(self._opened):
                 if held.keeper is None:
                     _close_failing_now(held, error)
@@ -191,11 +200,14 @@ class OpenResources:
         await _outlast(asyncio.ensure_future(self._fail(error)))
 
     async def _fail(self, error: BaseException) -> None:
-        opening = [h.keeper for h in self._held.values() if h.keeper and h not in self._opened]
-        for keeper in opening:
-            keeper.cancel()
-        if opening:
-            await asyncio.wait(opening)
+        opening = [h for h in self._held.values() if h.keeper and h not in self._opened]
+        for held in opening:
+            assert held.keeper is not None
+            held.keeper.cancel()
+        for held in opening:  # one that resists its cancellation is open now
+            assert held.keeper is not None
+            assert held.ready is not None
+            await asyncio.wait([held.ready, held.keeper], return_when=asyncio.FIRST_COMPLETED)
         for held in reversed(self._opened):
             if held.keeper is None:
                 _close_failing_now(held, error)
@@ -218,22 +230,26 @@ class OpenResources:
         held: _Held,
         ready: asyncio.Future[Any],
         closing: asyncio.Future[BaseException | None],
-    ) -> None:
+    ) -> BaseException | None:
         """Open, wait for the end of the scope, and close; all in this one asyncio task."""
         try:
             needs = {p: await self.open(name) for p, name in held.provider.needs.items()}
             value = await _enter(held, needs)
         except asyncio.CancelledError:
             ready.cancel()
-            return
+            return None
         except BaseException as error:
             ready.set_exception(error)
             ready.exception()  # seen, even if nobody waits any more
-            return
+            return None
         self._has_opened(held, value)
         ready.set_result(value)
         cancelled = await _persist(closing)
-        await _leave(held, closing.result() or cancelled)
+        try:
+            await _leave(held, closing.result() or cancelled)
+        except (KeyboardInterrupt, SystemExit) as raised:
+            return raised  # it would end the event loop if it left an asyncio task
+        return None
 
     def _has_opened(self, held: _Held, value: Any) -> None:
         held.value = value
@@ -247,6 +263,9 @@ class OpenResources:
             return
         held.closing.set_result(error)
         await _outlast(held.keeper)
+        raised = held.keeper.result()
+        if raised is not None:
+            raise raised
 
 
 def _enter_now(held: _Held, needs: Mapping[str, Any]) -> Any:

@@ -92,6 +92,13 @@ class Running:
         self.has_unstarted = False
         await asyncio.sleep(0)
 
+    def cancel(self) -> None:
+        """Cancel all of them; they end when the event loop goes on, if it does."""
+        for task, watched in self._tasks.items():
+            _close_unstarted(watched.begun)
+            if not task.get_loop().is_closed():
+                task.cancel()
+
     async def stop(self) -> None:
         """Cancel all of them and wait until they have ended, however long they take.
 

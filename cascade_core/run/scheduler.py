@@ -122,6 +122,9 @@ class Scheduler:
                 self._steps += 1
                 if not self._steps % CHUNK and perf_counter() >= self._slice.end:
                     await self._slice.renew(self._run)
+        except GeneratorExit:  # the coroutine was closed: nothing can be awaited
+            self._running.cancel()
+            raise
         except BaseException:
             await self._running.stop()
             raise
@@ -147,6 +150,12 @@ class Scheduler:
     # -- starting a node ------------------------------------------------------------------
 
     async def _start(self, frame: Frame, rank: int) -> None:
+        is_sync = self._calls_directly and not frame.blueprint.node(rank).task.is_async
+        if is_sync and self._running.has_unstarted:
+            # Those come first in plan order: let them begin first, and fail first.
+            self._push(frame, [rank])
+            await self._running.let_begin()
+            return
         step = frame.step(rank)
         if step is not None:
             try:
@@ -156,12 +165,7 @@ class Scheduler:
                 note_origin(error, frame.blueprint, rank)
                 raise
         is_managed = step is not None and step.is_managed
-        is_sync = self._calls_directly and not frame.blueprint.node(rank).task.is_async
-        if is_sync and self._running.has_unstarted:
-            # Those come first in plan order: let them begin first, and fail first.
-            self._push(frame, [rank])
-            await self._running.let_begin()
-        elif is_sync and not is_managed:
+        if is_sync and not is_managed:
             self._call(frame, rank)
         else:
             call = self._caller.managed if is_managed else self._caller.call
