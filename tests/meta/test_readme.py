@@ -43,8 +43,18 @@ def test_the_cure_that_the_readme_names_makes_both_tests_pass(pytester: pytest.P
     ran.assert_outcomes(passed=2)
 
 
-def test_the_engine_in_a_minute_runs():
-    exec(compile(block_with("total(load"), "README.md", "exec"), {"__name__": "readme"})
+@pytest.mark.parametrize("text", ["total(load", "cs.select("])
+def test_the_engines_examples_run(text: str):
+    exec(compile(block_with(text), "README.md", "exec"), {"__name__": "readme"})
+
+
+@pytest.mark.parametrize("check", ["check_solver(", "check_executor(", "check_cache_policy("])
+def test_the_parts_of_your_own_pass_their_checks(pytester: pytest.Pytester, check: str):
+    pytester.makepyfile(test_part=block_with(check))
+
+    ran = pytester.runpytest_subprocess("-p", "no:cascade", "-p", "no:asyncio")
+
+    ran.assert_outcomes(passed=1)
 
 
 def test_two_commands_do_all_the_set_up():

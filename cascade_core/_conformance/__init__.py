@@ -1,0 +1,1 @@
+"""What ``cascade_core.testing`` is made of; import from there."""
