@@ -265,3 +265,93 @@ async def test_two_tasks_of_one_name_keep_their_own_blueprints(engine):
     two = make(2, lambda: one)
 
     assert [await engine.run(one(n), use_vm=True) for n in (4, 5)] == [[1], [2]]
+
+
+# -- options and inputs ---------------------------------------------------------------------------
+
+
+@cs.resource
+def config():
+    yield {"scale": 10}
+
+
+@cs.resource(scope="iteration")
+def table(c=cs.inject("config")):
+    yield c["scale"]
+
+
+OPTIONS = {
+    "after": lambda: add(1, 1).after(add(2, 2), later(3)),
+    "run_if": lambda: add(1, 1).run_if(later(1)),
+    "skipped beside": lambda: add(1, 1).after(add(2, 2).run_if(False)),
+    "skipped": lambda: add(add(1, 1).run_if(add(0, 0)), 1),
+    "retry": lambda: failing_once()().with_retry(2),
+    "retries used up": lambda: failing_once()().with_retry(1),
+    "timeout": lambda: later(1).with_timeout(60),
+    "cache": lambda: add(add(1, 1).with_cache(cs.MemoryCache()), 1),
+    "constraints": lambda: add(later(1).with_constraints(gpu=add(0, 1)), 1),
+    "impossible constraint": lambda: later(1).with_constraints(gpu=add(1, 1)),
+    "map": lambda: add.map(a=[1, 2], b=later.map(x=[3, 4])),
+    "select": lambda: cs.select(later("b"), {"a": add(1, 1), "b": add(2, 2)}),
+    "unknown route": lambda: cs.select("c", {"a": add(1, 1)}),
+    "param": lambda: add(cs.Param("p"), cs.Param("q", 5)),
+    "missing param": lambda: add(cs.Param("nope"), 1),
+    "env": lambda: add(cs.Env("NO_SUCH_VARIABLE", "x"), "y"),
+    "inject": lambda: add(cs.inject("table"), cs.inject("table")),
+    "pure": lambda: add(pure_add(1, 2), pure_add(1, 2)),
+    "in a loop": lambda: options_in_a_loop(3),
+}
+
+
+def failing_once():
+    calls = []
+
+    @cs.task
+    def flaky():
+        calls.append(1)
+        if len(calls) == 1:
+            raise ValueError("once")
+        return "ok"
+
+    return flaky
+
+
+@cs.task
+def add(a, b):
+    return a + b
+
+
+@cs.task(pure=True)
+def pure_add(a, b):
+    return a + b
+
+
+@cs.task
+async def later(x):
+    return x
+
+
+@cs.task
+def options_in_a_loop(n, value=None):
+    if n == 0:
+        return value
+    return options_in_a_loop.tail(n - 1, add(cs.inject("table"), n).with_retry(2).run_if(n > 0))
+
+
+async def outcome(target, use_vm):
+    engine = cs.Engine(resources={"gpu": 1, "config": config, "table": table})
+    try:
+        value = await engine.run(target, {"p": 7}, use_vm)
+    except Exception as error:
+        value = type(error), str(error), getattr(error, "__notes__", [])
+    counts = engine.stats.as_dict()
+    return value, {
+        name: counts[name] for name in ("iterations", "executions", "attempts", "reuses")
+    }
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+async def test_options_and_inputs_give_what_the_graph_path_gives(name):
+    make = OPTIONS[name]
+
+    assert await outcome(make(), use_vm=True) == await outcome(make(), use_vm=False)
