@@ -167,16 +167,15 @@ class Engine:
         plan = self.plan_cache.find(reading[0])
         if plan is None:
             return self._resolve(run, target, reading, graph)
+        if self.bus.listening:
+            self.bus.publish(PlanReused(run))
         try:  # amounts are of this run; and an engine that has more may share the cache
             self._admit(plan.blueprint.graph, reading[1])
         except CascadeError:
-            run.count().hits += 1
+            run.count().hits += 1  # a hit all the same, of a use that never comes about
             plan.hits_settled += 1
             raise
-        use = run.use_of(plan)
-        if self.bus.listening:
-            self.bus.publish(PlanReused(run))
-        return use
+        return run.use_of(plan)
 
     def _resolve(
         self, run: Run, target: LazyResult[Any], reading: Reading, graph: Graph | None
@@ -193,12 +192,12 @@ class Engine:
         plan = self.solver.resolve(graph)
         duration_ns = perf_counter_ns() - started_ns
         blueprint = Blueprint(graph, checked_order(graph, plan), len(inputs))
-        self._admit(graph, inputs)
         cached = CachedPlan(plan, blueprint)
         count.evictions += self.plan_cache.store(key, cached)
         observe.plan_resolved(run, graph, plan, miss, duration_ns)
         if self.bus.listening:
             self.bus.publish(PlanResolved(run, miss, duration_ns))
+        self._admit(graph, inputs)
         use = run.use_of(cached)
         use.misses += 1  # last: until the caller counts the use, it would make a hit too few
         return use
