@@ -1,6 +1,6 @@
 """Result caches: what a policy must offer, and one that keeps values in memory.
 
-The lowest module of the core: it knows neither tasks nor how keys are made (``graph/content.py``).
+The lowest module of the core: it knows neither tasks nor how keys are made (``graph/content``).
 """
 
 from __future__ import annotations

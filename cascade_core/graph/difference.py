@@ -145,6 +145,8 @@ class _Comparison:
             self._change(path, f"{was.name}()", f"{now.name}() redefined")
         elif was.name == now.name and was.kind == now.kind != "call":
             self._change(path, _keywords_text(was), _keywords_text(now))
+        elif was.name == now.name:
+            self._change(path, f"{was.qualified_name}()", f"{now.qualified_name}()")
         else:
             self._change(path, f"{was.name}()", f"{now.name}()")
 

@@ -91,14 +91,20 @@ def _option_words(options: OptionSources) -> list[str]:
 
 
 def _edge_label(edge: Edge) -> str:
-    return edge.argument or _EDGE_WORDS[edge.kind]
+    return _EDGE_WORDS[edge.kind] if edge.argument is None else edge.argument
 
 
 def _mermaid(text: str) -> str:
-    """Mermaid has no escape character but takes entity codes; these cover all it gives meaning."""
-    return "".join(c if c.isalnum() or c in " _.=()" else f"#{ord(c)};" for c in text)
+    """Mermaid has no escape character but takes entity codes; these cover all it gives meaning.
+
+    It has no empty labels either.
+    """
+    return "".join(c if c.isalnum() or c in " _.=()" else f"#{ord(c)};" for c in text) or " "
 
 
 def _dot(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
+    """A quoted string; what cannot be printed is shown as Python shows it."""
+    shown = "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+    for character, escaped in ("\\", "\\\\"), ('"', '\\"'), ("&", "&amp;"), ("\n", "\\n"):
+        shown = shown.replace(character, escaped)
+    return f'"{shown}"'

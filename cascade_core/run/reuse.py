@@ -52,7 +52,7 @@ def _make_key(frame: Frame, rank: int) -> bytes | None:
         step = frame.step(rank)
         is_asked_for = step is not None and step.cache is not None
         level = logging.WARNING if is_asked_for else logging.DEBUG
-        _log.log(level, "call of %r cannot be reused: %s", task.name, error)
+        _log.log(level, "call of %r cannot be reused: %s", task.name, error.reason)
         return None
 
 

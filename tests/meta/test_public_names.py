@@ -25,7 +25,15 @@ PINNED = {
 
 
 @pytest.mark.parametrize(
-    "package", ["cascade_core", "cascade_core.define", "cascade_core.executors", "pytest_cascade"]
+    "package",
+    [
+        "cascade_core",
+        "cascade_core.define",
+        "cascade_core.executors",
+        "cascade_core.graph.content",
+        "cascade_core.testing",
+        "pytest_cascade",
+    ],
 )
 def test_all_lists_what_is_there(package: str):
     module = importlib.import_module(package)
