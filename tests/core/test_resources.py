@@ -1,6 +1,5 @@
 """Resources: opened when first needed, once per run or iteration, and closed newest first."""
 
-# ruff: noqa: B008 - `inject(name)` as a default is how a provider says what it needs
 from __future__ import annotations
 
 import asyncio

@@ -418,6 +418,14 @@ async def test_pruned_nodes_are_told_in_each_iteration_and_sub_graph(engine, log
     assert skips(log) == [("noop", "pruned")] * 3
 
 
+async def test_pruned_nodes_of_a_sub_graph_that_tail_calls_are_told(engine, log):
+    loop = cs.task(lambda n, x: n if n == 0 else loop(n - 1, cs.select("b", {"a": noop(), "b": 1})))
+
+    await engine.run(f(loop(2, 0)))
+
+    assert skips(log) == [("noop", "pruned")] * 2
+
+
 async def test_select_itself_is_no_execution(engine, log):
     await engine.run(cs.select(noop("a"), {"a": noop(1)}))
 
