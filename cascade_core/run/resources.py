@@ -162,10 +162,6 @@ class OpenResources:
         assert ready is not None
         return await asyncio.shield(ready)
 
-    def has_open(self, scope: Scope) -> bool:
-        """Whether anything of a scope is open."""
-        return any(held.provider.scope == scope for held in self._opened)
-
     async def close(self, scope: Scope) -> None:
         """Close what belongs to a scope, the newest first.
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from fakes import EventLog
+from ways import WAYS
 
 import cascade_core as cs
 
@@ -43,3 +44,9 @@ def engine() -> cs.Engine:
 def log(engine: cs.Engine) -> EventLog:
     """All events of ``engine``; having it sends every node through the scheduler."""
     return EventLog(engine)
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> str:
+    """One of the ways to run a target."""
+    return str(request.param)

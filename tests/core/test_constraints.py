@@ -6,29 +6,13 @@ import asyncio
 from collections import Counter
 
 import pytest
-from fakes import EventLog, RecordingExecutor
+from fakes import EventLog
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from ways import engine_of, run
 
 import cascade_core as cs
 from cascade_core.run.limits import Limits
-
-
-@pytest.fixture(params=["graph", "listener", "vm", "executor"])
-def way(request) -> str:
-    return request.param
-
-
-def engine_of(way: str, **options) -> cs.Engine:
-    executor = RecordingExecutor() if way == "executor" else None
-    engine = cs.Engine(executor=executor, **options)
-    if way == "listener":
-        EventLog(engine)
-    return engine
-
-
-async def run(way: str, target: cs.LazyResult, **options):
-    return await engine_of(way, **options).run(target, use_vm=way == "vm")
 
 
 @cs.task

@@ -11,22 +11,10 @@ import weakref
 from contextlib import suppress
 
 import pytest
-from fakes import EventLog, RecordingExecutor
+from fakes import EventLog
+from ways import engine_of
 
 import cascade_core as cs
-
-
-@pytest.fixture(params=["graph", "listener", "vm", "executor"])
-def way(request) -> str:
-    return request.param
-
-
-def engine_of(way: str, **options) -> cs.Engine:
-    executor = RecordingExecutor() if way == "executor" else None
-    engine = cs.Engine(executor=executor, **options)
-    if way == "listener":
-        EventLog(engine)
-    return engine
 
 
 @cs.task

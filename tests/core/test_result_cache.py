@@ -7,26 +7,10 @@ import itertools
 import logging
 
 import pytest
-from fakes import EventLog, RecordingExecutor
+from fakes import EventLog
+from ways import engine_of, run
 
 import cascade_core as cs
-
-
-@pytest.fixture(params=["graph", "listener", "vm", "executor"])
-def way(request) -> str:
-    return request.param
-
-
-def engine_of(way: str, **options) -> cs.Engine:
-    executor = RecordingExecutor() if way == "executor" else None
-    engine = cs.Engine(executor=executor, **options)
-    if way == "listener":
-        EventLog(engine)
-    return engine
-
-
-async def run(way: str, target: cs.LazyResult, params=None, **options):
-    return await engine_of(way, **options).run(target, params, use_vm=way == "vm")
 
 
 class Recorded:

@@ -5,27 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from fakes import EventLog, RecordingExecutor
+from fakes import EventLog
+from ways import engine_of, run
 
 import cascade_core as cs
 from cascade_core.run import calls
-
-
-@pytest.fixture(params=["graph", "listener", "vm", "executor"])
-def way(request) -> str:
-    return request.param
-
-
-def engine_of(way: str, **options) -> cs.Engine:
-    executor = RecordingExecutor() if way == "executor" else None
-    engine = cs.Engine(executor=executor, **options)
-    if way == "listener":
-        EventLog(engine)
-    return engine
-
-
-async def run(way: str, target: cs.LazyResult, **options):
-    return await engine_of(way, **options).run(target, use_vm=way == "vm")
 
 
 def retries(log: EventLog) -> list[tuple[str, int, float]]:

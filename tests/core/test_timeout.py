@@ -6,28 +6,12 @@ import asyncio
 
 import pytest
 from fakes import EventLog, RecordingExecutor
+from ways import engine_of, run
 
 import cascade_core as cs
 
 SOON = 0.001  # seconds: for what never ends by itself
 LATE = 3600.0  # seconds: for what ends by itself
-
-
-@pytest.fixture(params=["graph", "listener", "vm", "executor"])
-def way(request) -> str:
-    return request.param
-
-
-def engine_of(way: str, **options) -> cs.Engine:
-    executor = RecordingExecutor() if way == "executor" else None
-    engine = cs.Engine(executor=executor, **options)
-    if way == "listener":
-        EventLog(engine)
-    return engine
-
-
-async def run(way: str, target: cs.LazyResult, **options):
-    return await engine_of(way, **options).run(target, use_vm=way == "vm")
 
 
 def attempts(log: EventLog) -> list[tuple[str, str, int]]:

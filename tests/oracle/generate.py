@@ -440,7 +440,7 @@ class _Sketch:
         some = SYNC_CALLS
         if not self._is_sync:
             some += MANAGED_CALLS + ASYNC_CALLS
-            if self._dice.one_in(64):
+            if self._dice.one_in(24 if self._flavour.fails else 64):
                 return "hang"
         if self._flavour.fails:
             some += FAILING_CALLS + (() if self._is_sync else ASYNC_FAILING_CALLS)
@@ -527,6 +527,8 @@ class _Sketch:
         if kind == "cache":
             is_ambiguous = task == "pure_loop" or (TASKS[task].pure and self._is_target)
             return Options() if is_ambiguous else Options(cache=self._dice.pick((0, 1, 0, 1, 2)))
+        if can_be_lost and self.lost and self._dice.one_in(4):
+            return Options(amounts=(("gpu", Ref(self._dice.pick(sorted(self.lost)))),))
         return Options(amounts=self._amounts())
 
     def _after(self) -> tuple[int, ...]:
@@ -538,7 +540,7 @@ class _Sketch:
         return (self._dice.pick(orderly),) if orderly else ()
 
     def _condition(self, can_be_lost: bool) -> bool | Ref:
-        kind = self._dice.below(7 if can_be_lost or self._may_fail else 4)
+        kind = self._dice.below(8 if can_be_lost or self._may_fail else 4)
         if kind == 0:
             return True
         if kind == 1:
@@ -547,6 +549,8 @@ class _Sketch:
             return self._lazy(self._dice.pick((True, 1)))
         if kind == 4:
             return False
+        if kind == 5 and self.lost:
+            return Ref(self._dice.pick(sorted(self.lost)))  # what is skipped decides nothing
         return self._lazy(self._dice.pick((False, 0, "", [])))
 
     def _ref_that_holds(self) -> Ref | None:
