@@ -22,7 +22,7 @@ def run_example(pytester: pytest.Pytester, name: str, *options: str) -> pytest.R
 
 
 def test_there_are_examples():
-    assert len(list(EXAMPLES.glob("test_*.py"))) >= 2
+    assert len(list(EXAMPLES.glob("test_*.py"))) >= 3
 
 
 @pytest.mark.slow
@@ -44,6 +44,26 @@ def test_the_redefined_task_is_named_when_its_xfail_is_removed(pytester: pytest.
             "*2. with_redefined · 2 nodes · new task: 'noop' was redefined",
         ]
     )
+
+
+@pytest.mark.slow
+def test_reuse_examples_hold_in_a_folder_of_their_own(pytester: pytest.Pytester):
+    ran = run_example(pytester, "test_reuse_and_retry.py")
+
+    ran.assert_outcomes(passed=6)
+
+
+@pytest.mark.slow
+def test_a_cache_that_never_hits_fails_as_its_example_says(pytester: pytest.Pytester):
+    pytester.copy_example(str(EXAMPLES / "test_reuse_and_retry.py"))
+    example = pytester.path / "test_reuse_and_retry.py"
+    example.write_text(example.read_text().replace(".with_cache(cache)", ""))
+    pytester.makeini(INI)
+
+    ran = pytester.runpytest_subprocess("-p", "no:randomly", "-k", "second_run")
+
+    ran.assert_outcomes(failed=1, deselected=5)
+    ran.stdout.fnmatch_lines(["*expect_reuses(3): a value was reused 0 times"])
 
 
 @pytest.mark.slow
