@@ -39,6 +39,8 @@ import cascade_core as cs
 pytestmark = pytest.mark.slow
 
 ONE = Literal(1)
+ONE_ITEM = Literal((1,))
+TOO_MUCH = Options(amounts=(("gpu", Ref(0)),))
 MIX = Call("mix", (ONE,))
 
 
@@ -67,6 +69,14 @@ def test_sync_programs_run_in_the_same_order_on_every_path(program):
 
 @given(programs(Flavour(fails=True)))
 @settings(max_examples=200)
+@example(  # the plan of a refused item was counted, and not told
+    (
+        Call("same", (Literal(CAPACITIES["gpu"] + 1),)),
+        Map(
+            "mix", (("at", Labels(1)), ("x", ONE_ITEM)), options=Options(amounts=(("gpu", Ref(0)),))
+        ),
+    )
+)
 def test_a_program_fails_exactly_where_plain_python_does(program):
     works = judge(program)
 

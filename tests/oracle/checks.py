@@ -14,6 +14,9 @@ from oracle.paths import Outcome
 from oracle.reference import NEEDS, Attempt, Failure, Work
 from oracle.tasks import Mark
 
+Spans = dict[Attempt, tuple[int, int]]
+"""The positions in the trace where attempts started and ended."""
+
 
 def expect(what: str, found: Any, expected: Any) -> None:
     """Fail with both sides if they differ."""
@@ -37,9 +40,10 @@ def check_success(outcome: Outcome, work: Work) -> None:
         expect("lookups", totals.lookups, work.lookups)
     if outcome.events is not None:
         _check_work_told(outcome.events, work)
-    _check_order(outcome.trace, work)
-    _check_amounts(outcome.trace, work)
-    _check_scopes(outcome.trace, work)
+    spans = _spans(outcome.trace, work)
+    _check_order(outcome.trace, spans)
+    _check_amounts(outcome.trace, spans)
+    _check_scopes(outcome.trace, spans, work)
 
 
 def _check_work_told(events: list[Any], work: Work) -> None:
@@ -58,9 +62,8 @@ def _check_work_told(events: list[Any], work: Work) -> None:
     expect("TaskSkipped", Counter((e.task, e.reason) for e in skipped), work.skips)
 
 
-def _check_order(trace: list[Mark], work: Work) -> None:
+def _check_order(trace: list[Mark], spans: Spans) -> None:
     """Each attempt starts after all that it waits for has ended."""
-    spans = _spans(trace, work)
     for attempt, (start, _) in spans.items():
         for before in attempt.after:
             assert before not in spans or spans[before][1] < start, (
@@ -68,7 +71,7 @@ def _check_order(trace: list[Mark], work: Work) -> None:
             )
 
 
-def _spans(trace: list[Mark], work: Work) -> dict[Attempt, tuple[int, int]]:
+def _spans(trace: list[Mark], work: Work) -> Spans:
     """Where each attempt started and ended; attempts of one mark are in order.
 
     Left out are calls without an encoding, which may share a mark and overlap, and those that equal
@@ -97,13 +100,12 @@ def _lengths(lists: dict[str, list[Any]]) -> dict[str, int]:
     return {key: len(members) for key, members in lists.items()}
 
 
-def _check_amounts(trace: list[Mark], work: Work) -> None:
+def _check_amounts(trace: list[Mark], spans: Spans) -> None:
     """At no moment do the running attempts hold more than there is."""
-    if not any(attempt.amounts for attempt in work.attempts):
-        return
     changes: list[tuple[int, int, Attempt]] = []
-    for attempt, (start, end) in _spans(trace, work).items():
-        changes += [(start, 1, attempt), (end, -1, attempt)]
+    for attempt, (start, end) in spans.items():
+        if attempt.amounts:
+            changes += [(start, 1, attempt), (end, -1, attempt)]
     held: Counter[str] = Counter()
     for _, sign, attempt in sorted(changes, key=lambda change: change[0]):
         for name, amount in attempt.amounts.items():
@@ -111,15 +113,13 @@ def _check_amounts(trace: list[Mark], work: Work) -> None:
             assert held[name] <= CAPACITIES[name], f"constraint: {held} held, in {trace}"
 
 
-def _check_scopes(trace: list[Mark], work: Work) -> None:
+def _check_scopes(trace: list[Mark], spans: Spans, work: Work) -> None:
     """Resources are open while their iteration, or the run, goes on, and no longer."""
     openings: Counter[str] = Counter()
     opened = [name for what, name in trace if what == "open"]
     expect("openings", Counter(opened), Counter(name for name, _ in work.openings))
     iterations = {
-        position: attempt.iteration
-        for attempt, span in _spans(trace, work).items()
-        for position in span
+        position: attempt.iteration for attempt, span in spans.items() for position in span
     }
     for position, (what, name) in enumerate(trace):
         if what != "close":
