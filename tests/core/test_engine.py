@@ -227,3 +227,19 @@ def test_unknown_name_error_lists_the_known_ones_sorted():
     error = cs.UnknownNameError("route", "x", ["b", "a"])
 
     assert (str(error), error.known) == ("unknown route 'x'; known: 'a', 'b'", ("a", "b"))
+
+
+@pytest.mark.parametrize("place", [0, 20, 40, 69])
+async def test_graph_of_many_nodes_may_have_a_sub_graph_anywhere(engine, place):
+    expand = cs.task(lambda x: plus_one(x), name="expand")
+    total = 0
+    for node in range(70):
+        total = (expand if node == place else plus_one)(total)
+
+    assert await engine.run(plus_one(total)) == 71
+    assert engine.stats.executions == 72
+
+
+@cs.task
+def plus_one(x):
+    return x + 1

@@ -488,3 +488,18 @@ async def test_structure_planned_by_two_threads_at_once_is_held_once():
     await cs.Engine(solver=Nested(), plan_cache=cache).run(a())
 
     assert cache.stats == cs.CacheStats(hits=0, misses=2, evictions=0, size=1, max_plans=1024)
+
+
+async def test_only_so_many_task_names_are_remembered(engine, misses, monkeypatch):
+    """The oldest is forgotten: what was redefined long ago counts as never seen."""
+    monkeypatch.setattr("cascade_core.plan.miss.MAX_NAMES", 2)
+
+    def defined(name):
+        fn = lambda: 1  # noqa: E731 - its name is set below
+        fn.__name__ = fn.__qualname__ = name
+        return cs.task(fn)
+
+    for name in "aabca":
+        await engine.run(defined(name)())
+
+    assert misses.reasons == ["first_seen", "new_task", "first_seen", "first_seen", "first_seen"]

@@ -9,6 +9,7 @@ import pickle
 import pytest
 
 import cascade_core as cs
+from cascade_core.define import live_task_names
 
 
 def plain(x):
@@ -310,3 +311,28 @@ async def test_two_names_of_one_function_are_counted_apart(engine):
 class _LastRun:
     def run_started(self, run):
         self.run = run
+
+
+@cs.task
+def mapped(x=None):
+    return x
+
+
+def test_map_tells_the_source_of_its_task_and_an_input_has_none():
+    assert mapped.map(x=[1]).task.source == mapped.source
+    assert cs.Param("p").task.source is None
+
+
+def test_identities_and_retries_show_what_they_are():
+    assert repr(mapped.identity).startswith("<TaskIdentity ")
+    assert repr(mapped().with_retry(2, delay=0.5)._options.retry) == (
+        "<Retry 2, delay 0.5 s, backoff 1>"
+    )
+
+
+def test_live_tasks_are_known_by_name():
+    kept = cs.task(lambda: 1, name="known while it lives")
+
+    assert "known while it lives" in live_task_names()
+    assert kept.name not in {"Param", "select"}
+    assert not {"Param", "select", "inject"} & live_task_names()

@@ -16,7 +16,7 @@ from oracle.tasks import RESOURCES, WORLD, Mark, World, build, new_caches
 os.environ.update(ENVIRONMENT)
 
 PATIENCE = 20.0
-"""Seconds for one run, so that one that waits for ever fails; no program takes a hundredth of it."""
+"""Seconds for one run, so that one that waits for ever fails; none takes a hundredth of it."""
 
 
 class Path(NamedTuple):
