@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import gc
-import os
 import sys
 import threading
 import weakref
@@ -353,7 +352,6 @@ def test_many_threads_get_one_token():
     assert tokens == {task_token(local)}
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_forked_processes_do_not_share_local_tokens(tmp_path):
     script = (
         "import os\n"

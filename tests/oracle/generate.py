@@ -148,7 +148,7 @@ class _Sketch:
     # -- steps ------------------------------------------------------------------------------------
 
     def _draw_step(self) -> int:
-        kind = self._dice.below(26)
+        kind = self._dice.below(27)
         if kind < 11 or not self.steps:
             return self._draw_call()
         if kind < 14:
@@ -163,6 +163,8 @@ class _Sketch:
             return self._repeat()
         if kind < 21 and self.lost:
             return self._add(Call("mix", (Ref(self._dice.pick(sorted(self.lost))),)))
+        if kind < 22:
+            return self._draw_look_alikes()
         return self._draw_input()
 
     def _draw_target(self) -> None:
@@ -360,6 +362,13 @@ class _Sketch:
         if of in self.lost:
             self.lost |= {varied, index}
         return index
+
+    def _draw_look_alikes(self) -> int:
+        """Two pure calls whose arguments are equal, and of different types."""
+        values = self._dice.pick(((1, True), (True, 1), (0, False), (1, 1.0), ("1", b"1")))
+        one, other = [self._add(Call("pure_mix", (Literal(value),))) for value in values]
+        self._used.add(one)
+        return self._add(Call("mix", (Ref(one), Ref(other))))
 
     def _repeat(self) -> int:
         """A step that looks equal, and is another call."""
