@@ -109,6 +109,7 @@ class Frame:
     """
 
     __slots__ = (
+        "_dependents",
         "_holds",
         "_needed",
         "_route_dependents",
@@ -143,7 +144,9 @@ class Frame:
         self.items: dict[int, Items] = {}
         self.chosen: dict[int, int] = {}
         self.content_keys: dict[int, bytes | None] = {}
-        self._waiting = blueprint.waits.copy()
+        links = blueprint.links
+        self._dependents = links.dependents
+        self._waiting = links.waits.copy()
         self._needed = _Needed(blueprint) if blueprint.steps is not None else None
         self._route_dependents: dict[int, list[int]] = {}
         self._holds: set[int] = set()  # whose condition was found true: it is asked once
@@ -173,7 +176,7 @@ class Frame:
             The ranks that are ready because of it.
         """
         ready = []
-        dependents = self.blueprint.dependents[rank]
+        dependents = self._dependents[rank]
         if rank in self._route_dependents:
             dependents = [*dependents, *self._route_dependents.pop(rank)]
         for dependent in dependents:
@@ -243,7 +246,7 @@ class _Needed:
 
     def __init__(self, blueprint: Blueprint) -> None:
         self._blueprint = blueprint
-        self._unneeded = set(blueprint.prunable())
+        self._unneeded = set(blueprint.links.prunable)
 
     def __contains__(self, rank: int) -> bool:
         return rank not in self._unneeded

@@ -52,6 +52,17 @@ class Instruction(NamedTuple):
         return [registers[self.first], registers[self.second]][: self.mode] if self.mode else (), {}
 
 
+class Links(NamedTuple):
+    """Who waits for whom in a blueprint, by rank. A select waits for a route once it is chosen."""
+
+    waits: list[int]
+    """For how many nodes each waits at first."""
+    dependents: list[list[int]]
+    """The nodes that wait for each at first."""
+    prunable: frozenset[int]
+    """The nodes that only routes need."""
+
+
 @final
 class Blueprint:
     """A planned graph, ready to run.
@@ -72,9 +83,8 @@ class Blueprint:
     """
 
     __slots__ = (
-        "_dependents",
+        "_links",
         "_ranks",
-        "_waits",
         "chunks",
         "graph",
         "instructions",
@@ -108,47 +118,29 @@ class Blueprint:
         self.names = tuple(node.name for node in nodes)
         self.work = Counter(self.names)
         self._ranks = {position: rank for rank, position in enumerate(order)}
-        self._waits: list[int] | None = None
-        self._dependents: list[list[int]] | None = None
+        self._links: Links | None = None
 
     def node(self, rank: int) -> Node:
         """The node behind the instruction at ``rank``."""
         return self.graph.nodes[self.order[rank]]
 
     @property
-    def waits(self) -> list[int]:
-        """By rank, for how many nodes it waits at first; a select does not wait for its routes."""
-        if self._waits is None:
-            self._link()
-        assert self._waits is not None
-        return self._waits
-
-    @property
-    def dependents(self) -> list[list[int]]:
-        """By rank, the ranks of the nodes that wait for it at first."""
-        if self._dependents is None:
-            self._link()
-        assert self._dependents is not None
-        return self._dependents
-
-    def _link(self) -> None:
-        """Made when first needed: a frame that runs straight through needs none of it."""
-        self._waits = []
-        self._dependents = [[] for _ in self.order]
-        for rank in range(len(self.order)):
-            sources = self.firm_sources(rank)
-            self._waits.append(len(sources))
-            for source in sources:
-                self._dependents[source].append(rank)
+    def links(self) -> Links:
+        """Who waits for whom. Made when first asked for: a straight run needs none of it."""
+        if self._links is None:
+            sources = [self.firm_sources(rank) for rank in range(len(self.order))]
+            dependents: list[list[int]] = [[] for _ in self.order]
+            for rank, needed in enumerate(sources):
+                for source in needed:
+                    dependents[source].append(rank)
+            prunable = frozenset(self._ranks[position] for position in self.graph.prunable)
+            self._links = Links([len(needed) for needed in sources], dependents, prunable)
+        return self._links
 
     def firm_sources(self, rank: int) -> list[int]:
         """The ranks that a node waits for whatever is selected, each once."""
         call = self.graph.structure.calls[self.order[rank]]
         return [self._ranks[position] for position in dict.fromkeys(call.firm_sources())]
-
-    def prunable(self) -> frozenset[int]:
-        """The ranks that only routes need."""
-        return frozenset(self._ranks[position] for position in self.graph.prunable)
 
     def listing(self) -> str:
         """The blueprint as text, one line per instruction, ``d0 d1 ...`` being the data slots."""
