@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from inspect import Parameter
 from typing import Any, Final, Literal, final, get_args, overload
 
@@ -30,29 +30,28 @@ class Resource:
         is_async: Whether opening or closing it awaits.
     """
 
-    __slots__ = ("fn", "is_async", "is_generator", "name", "needs", "scope")
+    __slots__ = ("_positional", "fn", "is_async", "is_generator", "name", "needs", "scope")
 
     def __init__(self, fn: Callable[..., Any], scope: Scope) -> None:
         self.fn: Final = fn
         self.name: Final = str(getattr(fn, "__name__", type(fn).__name__))
         self.scope: Final = scope
-        self.needs: Final[Mapping[str, str]] = _needs(self.name, fn)
+        parameters = signature_of(fn).parameters
+        self.needs: Final[Mapping[str, str]] = _needs(self.name, parameters.values())
+        self._positional = {
+            name: parameter.default
+            for name, parameter in parameters.items()
+            if parameter.kind is Parameter.POSITIONAL_ONLY
+        }
         is_async_generator = inspect.isasyncgenfunction(fn)
         self.is_generator: Final = is_async_generator or inspect.isgeneratorfunction(fn)
         self.is_async: Final = is_async_generator or gives_coroutines(fn)
 
     def call(self, values: Mapping[str, Any]) -> Any:
         """Call ``fn`` with the values of what it needs, by parameter."""
-        positional = [
-            values.get(name, parameter.default)
-            for name, parameter in signature_of(self.fn).parameters.items()
-            if parameter.kind is Parameter.POSITIONAL_ONLY
-        ]
-        named = list(values.items())
-        if positional:
-            by_name = signature_of(self.fn).parameters
-            named = [(n, v) for n, v in named if by_name[n].kind is not Parameter.POSITIONAL_ONLY]
-        return self.fn(*positional, **dict(named))
+        positional = [values.get(name, default) for name, default in self._positional.items()]
+        named = {name: value for name, value in values.items() if name not in self._positional}
+        return self.fn(*positional, **named)
 
     def __repr__(self) -> str:
         return f"<Resource {self.name}, scope {self.scope}>"
@@ -90,9 +89,9 @@ def resource(
     return Resource(fn, scope)
 
 
-def _needs(name: str, fn: Callable[..., Any]) -> dict[str, str]:
+def _needs(name: str, parameters: Iterable[Parameter]) -> dict[str, str]:
     needs: dict[str, str] = {}
-    for parameter in signature_of(fn).parameters.values():
+    for parameter in parameters:
         if parameter.kind in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD):
             continue
         default = parameter.default
