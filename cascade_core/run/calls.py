@@ -91,10 +91,7 @@ class Execution:
 
     def retry(self, delay: float) -> None:
         """Tell that the latest attempt failed and another one follows."""
-        bus = self._run.engine.bus
-        if bus.listening:
-            node = self.frame.blueprint.node(self.rank)
-            bus.publish(TaskRetrying(self._run, node.name, node, self.attempts, delay))
+        self._run.tell(TaskRetrying, self.frame.blueprint, self.rank, self.attempts, delay)
 
     def begin_attempt(self) -> None:
         """Count one more call of the function."""
@@ -120,7 +117,6 @@ class Caller:
 
     def __init__(self, engine: Engine, run: Run) -> None:
         self._run = run
-        self._bus = engine.bus
         self._limits = engine.limits
         self._executor = engine.executor
         self._calls_directly = type(engine.executor) is LocalExecutor
@@ -161,10 +157,7 @@ class Caller:
         return {name: amount for name, amount in amounts.items() if amount}
 
     def _tell_blocked(self, frame: Frame, rank: int, amounts: Amounts) -> None:
-        if self._bus.listening:
-            node = frame.blueprint.node(rank)
-            reason = f"constraint: {', '.join(amounts)}"
-            self._bus.publish(TaskBlocked(self._run, node.name, node, reason))
+        self._run.tell(TaskBlocked, frame.blueprint, rank, f"constraint: {', '.join(amounts)}")
 
     async def _execute(self, frame: Frame, rank: int, step: Step) -> Any:
         """One execution, with as many attempts as it takes and has."""

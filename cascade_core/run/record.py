@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, final
 
+from cascade_core.events import TaskEvent
 from cascade_core.plan.cache import CachedPlan
 from cascade_core.run.resources import OpenResources
 from cascade_core.run.stats import Stats, Tally, Use
@@ -116,6 +117,15 @@ class Run:
         if self.opened is None:
             self.opened = OpenResources(self.engine.providers)
         return self.opened
+
+    def tell(
+        self, event: Callable[..., TaskEvent], blueprint: Blueprint, rank: int, *details: Any
+    ) -> None:
+        """Publish what happened to a node, if somebody listens."""
+        bus = self.engine.bus
+        if bus.listening:
+            node = blueprint.node(rank)
+            bus.publish(event(self, node.name, node, *details))
 
     def count(self) -> Tally:
         """The part of the tally that is counted one by one, to add to."""

@@ -210,15 +210,10 @@ class Scheduler:
         return False
 
     def _skip(self, frame: Frame, rank: int, reason: str) -> None:
-        self._tell_skipped(frame, rank, reason)
+        self._run.tell(TaskSkipped, frame.blueprint, rank, reason)
         if rank == frame.target:
             raise DependencyMissingError(frame.blueprint.names[rank], reason)
         self._push(frame, frame.done(rank, SKIPPED))
-
-    def _tell_skipped(self, frame: Frame, rank: int, reason: str) -> None:
-        if self._bus.listening:
-            node = frame.blueprint.node(rank)
-            self._bus.publish(TaskSkipped(self._run, node.name, node, reason))
 
     def _lacks(self, frame: Frame, rank: int, registers: tuple[int, ...]) -> bool:
         """Open the resources that stand in some registers, and put their values there.
@@ -270,17 +265,13 @@ class Scheduler:
         if entry.value is not MISSING:
             self._reuse(frame, rank, entry.value)
             return False
-        if self._bus.listening:
-            node = frame.blueprint.node(rank)
-            self._bus.publish(TaskBlocked(self._run, node.name, node, "equal call"))
+        self._run.tell(TaskBlocked, frame.blueprint, rank, "equal call")
         return False
 
     def _reuse(self, frame: Frame, rank: int, value: Any) -> None:
         """Give a node a value that no execution made."""
         self._run.count().reuses += 1
-        if self._bus.listening:
-            node = frame.blueprint.node(rank)
-            self._bus.publish(TaskReused(self._run, node.name, node))
+        self._run.tell(TaskReused, frame.blueprint, rank)
         self._finish(frame, rank, value)
 
     # -- inputs: nodes that are no calls -------------------------------------------------------
@@ -418,7 +409,7 @@ class Scheduler:
     def _tell_pruned(self, frame: Frame) -> None:
         if self._bus.listening:
             for rank in frame.pruned():
-                self._tell_skipped(frame, rank, "pruned")
+                self._run.tell(TaskSkipped, frame.blueprint, rank, "pruned")
 
 
 _INPUTS: dict[str, Callable[[Scheduler, Frame, int, Step], None]] = {
