@@ -34,12 +34,19 @@ class BoundCall(Generic[R_co]):
 
     # The public names are read-only properties over the slots. Calls of tasks fill these through
     # `object.__new__` (signature.py), because creation is the hottest path there is.
-    __slots__ = ("_args", "_kwargs", "_task")
+    __slots__ = ("_args", "_kwargs", "_options", "_task")
 
-    def __init__(self, task: Task[R_co], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        task: Task[R_co],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        options: Options | None = None,
+    ) -> None:
         self._task = task
         self._args = args
         self._kwargs = kwargs
+        self._options = options
 
     @property
     def task(self) -> Task[R_co]:
@@ -58,7 +65,7 @@ class BoundCall(Generic[R_co]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Tasks are pickled by name; so a call may come from another process.
-        return type(self), (self._task, self._args, dict(self._kwargs))
+        return type(self), (self._task, self._args, dict(self._kwargs), self._options)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {_call_text(self)}>"
@@ -76,22 +83,7 @@ class LazyResult(BoundCall[R_co]):
     which is another call than the one it was made from.
     """
 
-    __slots__ = ("_options",)
-
-    _options: Options | None
-
-    def __init__(
-        self,
-        task: Task[R_co],
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        options: Options | None = None,
-    ) -> None:
-        super().__init__(task, args, kwargs)
-        self._options = options
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return LazyResult, (self._task, self._args, dict(self._kwargs), self._options)
+    __slots__ = ()
 
     def after(self, *lazies: LazyResult[Any]) -> LazyResult[R_co]:
         """Start only when other calls are done: order alone, no value is passed.
@@ -193,9 +185,8 @@ class LazyResult(BoundCall[R_co]):
         return self._with(constraints=tuple(sorted(amounts.items(), key=lambda item: item[0])))
 
     def _with(self, **changes: Any) -> LazyResult[R_co]:
-        options = (self._options or NO_OPTIONS)._replace(**changes)
-        has_any = any(options.shape)
-        return LazyResult(self._task, self._args, self._kwargs, options if has_any else None)
+        options = (self._options or NO_OPTIONS).replaced(changes)
+        return LazyResult(self._task, self._args, self._kwargs, options)
 
     def _require_call(self, option: str) -> None:
         if self._task.kind not in ("call", "map"):
@@ -213,7 +204,7 @@ class TailCall(BoundCall[Any]):
     """A tail call without a graph: what ``Task.tail`` gives and only a task may return.
 
     It means exactly what returning the ``LazyResult`` of the same call means; the VM runs it
-    without making one.
+    without making one. It has no options.
     """
 
     __slots__ = ()

@@ -53,40 +53,74 @@ class Retry:
         return f"<Retry {self.max_attempts}, delay {self.delay:g} s, backoff {self.backoff:g}>"
 
 
-class Options(NamedTuple):
-    """The options of one lazy result; absent ones are None or empty."""
+@final
+class Options:
+    """The options of one lazy result; absent ones are None or empty.
 
-    after: tuple[LazyResult[Any], ...] = ()
-    condition: LazyResult[Any] | bool | None = None
-    constraints: tuple[tuple[str, Any], ...] = ()
-    """Name and amount, sorted by name."""
-    retry: Retry | None = None
-    timeout: float | None = None
-    cache: CachePolicy | None = None
+    Attributes:
+        after: What it comes after.
+        condition: What decides whether it runs.
+        constraints: Name and amount, sorted by name.
+        retry: How often it is tried.
+        timeout: Seconds that an attempt may take.
+        cache: Where its value is kept.
+        shape: The part in the structure.
+        values: What the present options say, in the order that ``decode.py`` reads: lazy or data.
+    """
 
-    @property
-    def shape(self) -> OptionShape:
-        """The part in the structure."""
-        return OptionShape(
-            len(self.after),
-            self.condition is not None,
-            tuple(name for name, _ in self.constraints),
-            self.retry is not None,
-            self.timeout is not None,
-            self.cache is not None,
+    __slots__ = (
+        "after",
+        "cache",
+        "condition",
+        "constraints",
+        "retry",
+        "shape",
+        "timeout",
+        "values",
+    )
+
+    def __init__(
+        self,
+        after: tuple[LazyResult[Any], ...] = (),
+        condition: LazyResult[Any] | bool | None = None,
+        constraints: tuple[tuple[str, Any], ...] = (),
+        retry: Retry | None = None,
+        timeout: float | None = None,
+        cache: CachePolicy | None = None,
+    ) -> None:
+        self.after: Final = after
+        self.condition: Final = condition
+        self.constraints: Final = constraints
+        self.retry: Final = retry
+        self.timeout: Final = timeout
+        self.cache: Final = cache
+        self.shape: Final = OptionShape(
+            len(after),
+            condition is not None,
+            tuple([name for name, _ in constraints]),
+            retry is not None,
+            timeout is not None,
+            cache is not None,
+        )
+        self.values: Final = (
+            *(() if condition is None else (condition,)),
+            *after,
+            *[amount for _, amount in constraints],
+            *[Quoted(option) for option in (retry, timeout, cache) if option is not None],
         )
 
-    @property
-    def values(self) -> tuple[Any, ...]:
-        """What the present options say, in the order that ``decode.py`` reads: lazy or data."""
-        rest = (self.retry, self.timeout, self.cache)
-        return (
-            *(() if self.condition is None else (self.condition,)),
-            *self.after,
-            *(amount for _, amount in self.constraints),
-            *(Quoted(option) for option in rest if option is not None),
-        )
+    def replaced(self, changes: dict[str, Any]) -> Options | None:
+        """The same with some of them changed; None if none is left."""
+        fields = {name: getattr(self, name) for name in OPTIONS}
+        options = Options(**(fields | changes))
+        return options if any(options.shape) else None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Options, tuple([getattr(self, name) for name in OPTIONS])
+
+
+OPTIONS: Final = ("after", "condition", "constraints", "retry", "timeout", "cache")
+"""The names of all options, in the order of the arguments of ``Options``."""
 
 NO_OPTIONS: Final = Options()
 

@@ -11,17 +11,15 @@ from __future__ import annotations
 import inspect
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from inspect import Parameter
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
-from cascade_core.define.lazy import NO_KEYWORDS, LazyResult, TailCall
+from cascade_core.define.lazy import NO_KEYWORDS, BoundCall, LazyResult, TailCall
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
+class Parameters(NamedTuple):
     """The parameter names of a task, by kind."""
 
     positional: tuple[str, ...]
@@ -69,21 +67,23 @@ def parameters_of(signature: inspect.Signature) -> Parameters:
     )
 
 
-def maker(task: object, name: str, signature: inspect.Signature) -> Callable[..., LazyResult[Any]]:
-    """Make the function that a call of ``task`` goes to.
+def makers(
+    name: str, signature: inspect.Signature
+) -> tuple[Callable[..., LazyResult[Any]], Callable[..., TailCall], dict[str, Any]]:
+    """Make the two functions that bind the arguments of a task's calls.
 
     Args:
-        task: The task that the lazy results are of.
         name: What a ``TypeError`` calls the function.
         signature: The signature to bind to.
 
     Returns:
-        A function of that signature which returns the lazy result: all positional arguments in
-        order as ``args``, the keyword-only ones as ``kwargs``, defaults applied.
+        Two functions of that signature, which give a lazy result and a tail call with all
+        positional arguments in order as ``args``, the keyword-only ones as ``kwargs``, defaults
+        applied; and the scope of both, in which ``task`` has yet to be set.
     """
     parameters = parameters_of(signature)
     kinds = [parameter.kind for parameter in signature.parameters.values()]
-    template = _template(
+    shape = (
         kinds.count(Parameter.POSITIONAL_ONLY),
         len(parameters.positional),
         len(parameters.keyword_only),
@@ -97,23 +97,29 @@ def maker(task: object, name: str, signature: inspect.Signature) -> Callable[...
         "TailCall": TailCall,
         "NO_KEYWORDS": NO_KEYWORDS,
         "new": object.__new__,
-        "task": task,
         "names": parameters.keyword_only,
         "refuse": _refuse_tail_call,
     }
-    local_names = (*variable_names, *template.co_varnames[len(variable_names) :])
-    make = FunctionType(template.replace(co_varnames=local_names), scope, name)
-    make.__qualname__ = name
     defaults = {
         n: p.default for n, p in signature.parameters.items() if p.default is not Parameter.empty
     }
-    make.__defaults__ = tuple(defaults[n] for n in parameters.positional if n in defaults) or None
-    make.__kwdefaults__ = {n: defaults[n] for n in parameters.keyword_only if n in defaults}
-    return make
+
+    def maker(made: type[BoundCall[Any]]) -> Callable[..., Any]:
+        template = _template(made.__name__, *shape)
+        local_names = (*variable_names, *template.co_varnames[len(variable_names) :])
+        make = FunctionType(template.replace(co_varnames=local_names), scope, name)
+        make.__qualname__ = name
+        positional = [defaults[n] for n in parameters.positional if n in defaults]
+        make.__defaults__ = tuple(positional) or None
+        make.__kwdefaults__ = {n: defaults[n] for n in parameters.keyword_only if n in defaults}
+        return make
+
+    return maker(LazyResult), maker(TailCall), scope
 
 
 @cache
 def _template(
+    made: str,
     positional_only: int,
     positional: int,
     keyword_only: int,
@@ -144,12 +150,12 @@ def _template(
     lines = [
         f"def make({', '.join(declared)}):",
         f"    if {' or '.join(checks) or 'False'}: refuse()",
-        "    lazy = new(LazyResult)",
-        "    lazy._task = task",
-        "    lazy._options = None",
-        f"    lazy._args = ({bound_args})",
-        f"    lazy._kwargs = {bound_kwargs}",
-        "    return lazy",
+        f"    call = new({made})",
+        "    call._task = task",
+        "    call._options = None",
+        f"    call._args = ({bound_args})",
+        f"    call._kwargs = {bound_kwargs}",
+        "    return call",
     ]
     namespace: dict[str, Any] = {}
     exec("\n".join(lines), namespace)

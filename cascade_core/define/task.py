@@ -7,12 +7,24 @@ import inspect
 import threading
 from collections.abc import Callable, Coroutine
 from types import MethodType
-from typing import Any, Final, Generic, Literal, TypeVar, cast, final, get_args, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    Generic,
+    Literal,
+    Self,
+    TypeVar,
+    cast,
+    final,
+    get_args,
+    overload,
+)
 from weakref import WeakValueDictionary
 
 from cascade_core.define.lazy import NO_KEYWORDS, BoundCall, LazyResult, TailCall
 from cascade_core.define.quote import Quoted, quote
-from cascade_core.define.signature import Parameters, maker, parameters_of, signature_of
+from cascade_core.define.signature import Parameters, makers, parameters_of, signature_of
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -55,9 +67,22 @@ class TaskIdentity:
         return f"<TaskIdentity {self.qualified_name}>"
 
 
+if TYPE_CHECKING:
+
+    class _Callable(Generic[R_co]):
+        def __new__(cls, make: Callable[..., LazyResult[R_co]], /) -> Self: ...
+        def __call__(self, /, *args: Any, **kwargs: Any) -> LazyResult[R_co]: ...
+else:
+    # A call of a partial object goes to its function without a Python frame in between.
+    _Callable = functools.partial
+
+
 @final
-class Task(Generic[R_co]):
+class Task(_Callable[R_co]):
     """A function whose calls build a graph instead of running.
+
+    Calling it binds the arguments and returns the call, not yet run: a ``TypeError`` where the
+    function itself would give one, or where an argument is a ``TailCall``.
 
     Made by ``task``. Equal definitions of one function object (same name, ``pure`` and ``run_on``)
     are one ``Task``; two functions never are, whatever their names.
@@ -68,6 +93,8 @@ class Task(Generic[R_co]):
         pure: Whether equal calls may share one execution.
         run_on: Where it asks to run.
         is_async: Whether a call gives a coroutine.
+        tail: Binds the arguments to a tail call: to be returned, as ``return f.tail(n - 1)``. It
+            means what returning ``f(n - 1)`` means; the VM runs it without building a graph.
         identity: Which task this is, for plan keys.
         of: The task whose calls are the items, if this one is a map.
         keys: The route keys if this one is a select, the keywords if it is a map.
@@ -81,18 +108,27 @@ class Task(Generic[R_co]):
     identity: TaskIdentity
     of: Any = None
     keys: tuple[Any, ...] = ()
+    tail: Callable[..., TailCall]
+    _maps: dict[tuple[str, ...], Task[Any]]
 
-    def __init__(self, fn: Callable[..., Any], name: str, pure: bool, run_on: RunOn) -> None:
-        functools.update_wrapper(self, fn)
+    @classmethod
+    def of_function(
+        cls, fn: Callable[..., R], name: str, pure: bool, run_on: RunOn
+    ) -> Task[Any]:
+        """Make the task of a function."""
         signature = signature_of(fn)
-        self.fn = fn
-        self.name = name
-        self.pure = pure
-        self.run_on = run_on
-        self.is_async = gives_coroutines(fn)
-        self.identity = TaskIdentity(name, _qualified_name(fn), parameters_of(signature))
-        self._make = maker(self, name, signature)
-        self._maps: dict[tuple[str, ...], Task[Any]] = {}
+        make, tail, scope = makers(name, signature)
+        task = scope["task"] = cls.__new__(cls, make)
+        functools.update_wrapper(task, fn)
+        task.fn = fn
+        task.name = name
+        task.pure = pure
+        task.run_on = run_on
+        task.is_async = gives_coroutines(fn)
+        task.identity = TaskIdentity(name, _qualified_name(fn), parameters_of(signature))
+        task.tail = tail
+        task._maps = {}
+        return task
 
     @classmethod
     def built_in(
@@ -105,7 +141,7 @@ class Task(Generic[R_co]):
             of: The task whose calls the items are, for a map.
             keys: The route keys of a select, or the keywords of a map, in order.
         """
-        task = cls.__new__(cls)
+        task = cls.__new__(cls, _never_called)
         task.fn = _never_called
         task.name = identity.name
         task.pure = False
@@ -114,32 +150,13 @@ class Task(Generic[R_co]):
         task.identity = identity
         task.of = of
         task.keys = keys
-        task._make = _never_called
+        task.tail = _never_called
         return task
 
     @property
     def kind(self) -> Kind:
         """What its nodes do: ``call`` unless the task is built in."""
         return self.identity.kind
-
-    def __call__(self, /, *args: Any, **kwargs: Any) -> LazyResult[R_co]:
-        """Bind the arguments and return the call, not yet run.
-
-        Raises:
-            TypeError: The arguments do not fit the signature, or one is a ``TailCall``.
-        """
-        return self._make(*args, **kwargs)
-
-    def tail(self, /, *args: Any, **kwargs: Any) -> TailCall:
-        """Bind the arguments to a tail call: to be returned, as ``return f.tail(n - 1)``.
-
-        It means what returning ``f(n - 1)`` means; the VM runs it without building a graph.
-
-        Raises:
-            TypeError: The arguments do not fit the signature, or one is a ``TailCall``.
-        """
-        lazy = self._make(*args, **kwargs)
-        return TailCall(self, lazy._args, lazy._kwargs)
 
     def map(self, /, **iterables: Any) -> LazyResult[list[R_co]]:
         """One call for each item: a lazy list of what the calls come to, in order.
@@ -165,7 +182,7 @@ class Task(Generic[R_co]):
         """``map`` with ``fixed`` leading arguments, which are the same for every item."""
         if not iterables:
             raise TypeError(f"{self.name}.map needs at least one iterable by keyword")
-        self._make(*fixed, **dict.fromkeys(iterables))  # the signature says what fits
+        self(*fixed, **dict.fromkeys(iterables))  # the signature says what fits
         parameters = self.identity.parameters
         order = [*parameters.positional, *parameters.keyword_only, *iterables]
         names = tuple(sorted(iterables, key=order.index))
@@ -302,7 +319,7 @@ def _intern(fn: Callable[..., Any], *, name: str | None, pure: bool, run_on: Run
     with _tasks_lock:
         known = _tasks.get(key)
         if known is None:
-            known = _tasks[key] = Task(fn, name, pure, run_on)
+            known = _tasks[key] = Task.of_function(fn, name, pure, run_on)
     return known
 
 
