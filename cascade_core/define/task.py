@@ -43,12 +43,22 @@ class TaskIdentity:
     So keys, histories and reports can keep it without keeping alive what a closure holds.
     """
 
-    __slots__ = ("__weakref__", "has_fixed_arity", "kind", "name", "parameters", "qualified_name")
+    __slots__ = (
+        "__weakref__",
+        "arity",
+        "has_fixed_arity",
+        "kind",
+        "name",
+        "parameters",
+        "qualified_name",
+    )
 
     name: Final[str]
     qualified_name: Final[str]
     parameters: Final[Parameters]
     kind: Final[Kind]
+    arity: Final[int]
+    """How many positional arguments every call has, those behind a ``*`` not counted."""
     has_fixed_arity: Final[bool]
     """Whether every call has the same number of positional arguments, and no others."""
 
@@ -59,6 +69,7 @@ class TaskIdentity:
         self.qualified_name = qualified_name
         self.parameters = parameters
         self.kind = kind
+        self.arity = len(parameters.positional)
         self.has_fixed_arity = not (
             parameters.var_positional or parameters.keyword_only or parameters.var_keyword
         )

@@ -22,7 +22,7 @@ from cascade_core.define.lazy import LazyResult, TailCall
 from cascade_core.define.quote import Quoted
 from cascade_core.errors import CycleError, GraphError
 
-ATOMS = frozenset({int, float, str, bytes, bool, type(None), complex})
+ATOMS: frozenset[type] = frozenset({int, float, str, bytes, bool, type(None), complex})
 """Types whose instances are data at a glance."""
 
 SEQUENCES = frozenset({list, tuple})

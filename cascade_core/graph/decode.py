@@ -1,12 +1,14 @@
 """Decoding a plan key: the one place that knows how to read what ``reading.py`` wrote.
 
-Graphs, blueprints, digests and differences are all made from the decoded calls.
+Graphs, blueprints, digests and differences are all made from the decoded calls. Most calls of most
+graphs are plain, and all there is to say of those is where their arguments come from; so a graph of
+many nodes is decoded to *rows*, which are that and no more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
 
 from cascade_core.define.options import OptionShape
@@ -56,8 +58,7 @@ class OptionSources(NamedTuple):
 NO_OPTION_SOURCES = OptionSources()
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One call of a structure: its task and where its arguments and options come from."""
 
     identity: TaskIdentity
@@ -99,97 +100,108 @@ def parts_of(argument: Argument) -> Iterator[int]:
         yield from (part for part in argument if isinstance(part, int))
 
 
-def decode(key: Key) -> list[Call]:
-    """The calls of a structure by number; the first is the target.
+Row: TypeAlias = "tuple[int, ...] | Call"
+"""One call: its sources, if it is plain (no keywords, no containers, no options); else all of it."""
+
+
+def is_plain(row: Row) -> bool:
+    """Whether a row is nothing but sources."""
+    return type(row) is tuple
+
+
+def decode_calls(key: Key) -> Iterator[Call]:
+    """The calls of a structure by number; the first is the target."""
+    for identity, row in decode(key):
+        yield row if isinstance(row, Call) else Call(identity, row, ())
+
+
+def decode(key: Key) -> Iterator[tuple[TaskIdentity, Row]]:
+    """The task and the row of each call of a structure by number; the first is the target.
 
     Cost: linear in the length of the key.
     """
-    decoder = _Decoder(key)
-    calls = []
-    while not decoder.at_end():
-        calls.append(decoder.call())
-    return calls
+    tokens = iter(key)
+    slots = 0
+    numbers = 1
 
-
-class _Decoder:
-    def __init__(self, key: Key) -> None:
-        self._key = key
-        self._position = 0
-        self._slots = 0
-        self._numbers = 1
-
-    def at_end(self) -> bool:
-        return self._position == len(self._key)
-
-    def _next(self) -> Any:
-        token = self._key[self._position]
-        self._position += 1
-        return token
-
-    def call(self) -> Call:
-        token = self._next()
-        shape = token if isinstance(token, OptionShape) else None
-        identity: TaskIdentity = token if shape is None else self._next()
-        parameters = identity.parameters
-        size = len(parameters.positional)
-        if parameters.var_positional is not None:
-            size = self._next()
-        names = parameters.keyword_only
-        if parameters.var_keyword is not None:
-            names += self._next()
-        args = tuple([self._argument() for _ in range(size)])
-        kwargs = tuple([(name, self._argument()) for name in names])
-        options = NO_OPTION_SOURCES if shape is None else self._options(shape)
-        return Call(identity, args, kwargs, options)
-
-    def _options(self, shape: OptionShape) -> OptionSources:
-        """The sources of the options, in the order of ``Options.values``."""
-        condition = self._source(self._next()) if shape.has_condition else None
-        after = tuple([self._source(self._next()) for _ in range(shape.after)])
-        amounts = tuple([(name, self._source(self._next())) for name in shape.constraints])
-        retry, timeout, cache = (
-            self._source(self._next()) if is_present else None
-            for is_present in (shape.has_retry, shape.has_timeout, shape.has_cache)
-        )
-        return OptionSources(after, condition, amounts, retry, timeout, cache)
-
-    def _argument(self) -> Argument:
-        token = self._next()
-        if isinstance(token, int):
-            return self._source(token)
-        return self._container(token)
-
-    def _source(self, token: int) -> int:
+    def source(token: int) -> int:
+        nonlocal slots, numbers
         if token == DATA:
-            self._slots += 1
-            return -self._slots
+            slots += 1
+            return -slots
         if token == NEW:
-            self._numbers += 1
-            return self._numbers - 1
+            numbers += 1
+            return numbers - 1
         return token
 
-    def _container(self, shape: Shape) -> tuple[Part, ...]:
-        """Turn the pre-order of the key into post-order."""
-        parts: list[Part] = []
-        opened = [shape]
-        path = [0]  # indexes into `opened`
-        missing = [shape.size]
-        made: dict[int, int] = {}  # opened as number -> made as number
-        while path:
-            if missing[-1] == 0:
-                missing.pop()
-                number = path.pop()
-                made[number] = len(made)
-                parts.append(opened[number])
-                continue
-            missing[-1] -= 1
-            token = self._next()
-            if isinstance(token, Shape):
-                path.append(len(opened))
-                opened.append(token)
-                missing.append(token.size)
-            elif isinstance(token, Again):
-                parts.append(Again(made[token.number]))
-            else:
-                parts.append(self._source(token))
-        return tuple(parts)
+    def argument() -> Argument:
+        token = next(tokens)
+        return source(token) if type(token) is int else _container(token, tokens, source)
+
+    for token in tokens:
+        shape = token if type(token) is OptionShape else None
+        identity: TaskIdentity = token if shape is None else next(tokens)
+        names: tuple[str, ...] = ()
+        size = identity.arity
+        if not identity.has_fixed_arity:
+            parameters = identity.parameters
+            if parameters.var_positional is not None:
+                size = next(tokens)
+            names = parameters.keyword_only
+            if parameters.var_keyword is not None:
+                names += next(tokens)
+        args: Any = tuple(
+            [
+                source(token) if type(token) is int else _container(token, tokens, source)
+                for token in islice(tokens, size)
+            ]
+        )
+        if shape is None and not names and tuple not in map(type, args):
+            yield identity, args
+            continue
+        kwargs = tuple([(name, argument()) for name in names])
+        options = NO_OPTION_SOURCES if shape is None else _options(shape, tokens, source)
+        yield identity, Call(identity, args, kwargs, options)
+
+
+def _options(
+    shape: OptionShape, tokens: Iterator[Any], source: Callable[[int], int]
+) -> OptionSources:
+    """The sources of the options, in the order of ``Options.values``."""
+    condition = source(next(tokens)) if shape.has_condition else None
+    after = tuple([source(next(tokens)) for _ in range(shape.after)])
+    amounts = tuple([(name, source(next(tokens))) for name in shape.constraints])
+    retry, timeout, cache = (
+        source(next(tokens)) if is_present else None
+        for is_present in (shape.has_retry, shape.has_timeout, shape.has_cache)
+    )
+    return OptionSources(after, condition, amounts, retry, timeout, cache)
+
+
+def _container(
+    shape: Shape, tokens: Iterator[Any], source: Callable[[int], int]
+) -> tuple[Part, ...]:
+    """Turn the pre-order of the key into post-order."""
+    parts: list[Part] = []
+    opened = [shape]
+    path = [0]  # indexes into `opened`
+    missing = [shape.size]
+    made: dict[int, int] = {}  # opened as number -> made as number
+    while path:
+        if missing[-1] == 0:
+            missing.pop()
+            number = path.pop()
+            made[number] = len(made)
+            parts.append(opened[number])
+            continue
+        missing[-1] -= 1
+        token = next(tokens)
+        if isinstance(token, Shape):
+            path.append(len(opened))
+            opened.append(token)
+            missing.append(token.size)
+        elif isinstance(token, Again):
+            parts.append(Again(made[token.number]))
+        else:
+            parts.append(source(token))
+    return tuple(parts)

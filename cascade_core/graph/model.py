@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, final
 
@@ -11,7 +10,7 @@ from cascade_core.define.lazy import LazyResult, TailCall
 from cascade_core.define.task import Task
 from cascade_core.errors import GraphError
 from cascade_core.graph.containers import Again, Shape, plain_keys, rebuild
-from cascade_core.graph.decode import Argument, Call
+from cascade_core.graph.decode import Argument, Call, Row
 from cascade_core.graph.draw import to_dot, to_mermaid
 from cascade_core.graph.structure import Structure, node_ids
 
@@ -65,8 +64,7 @@ class _NodeIds:
         return self._ids[position]
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(NamedTuple):
     """One dependency between two nodes, by their positions in ``graph.nodes``."""
 
     source: int
@@ -86,18 +84,27 @@ class Graph:
 
     Attributes:
         structure: The graph without its tasks' functions: what plans are cached by.
-        nodes: The calls, numbered breadth first from the target.
+        tasks: The task of each node, by position.
+        dependencies: The positions of what each node depends on, by position.
         root: The position of the target.
     """
 
     def __init__(self, structure: Structure, tasks: Sequence[Task[Any]]) -> None:
         self.structure = structure
+        self.tasks = tuple(tasks)
+        self.dependencies = tuple([_dependencies(row) for row in structure.rows])
         self.root = 0
-        ids = _NodeIds(structure)
-        self.nodes = tuple(
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """The calls, numbered breadth first from the target. Made when first asked for."""
+        ids = _NodeIds(self.structure)
+        return tuple(
             [
-                Node(position, task, tuple(dict.fromkeys(call.sources())), ids)
-                for position, (task, call) in enumerate(zip(tasks, structure.calls, strict=True))
+                Node(position, task, dependencies, ids)
+                for position, (task, dependencies) in enumerate(
+                    zip(self.tasks, self.dependencies, strict=True)
+                )
             ]
         )
 
@@ -113,12 +120,12 @@ class Graph:
     @cached_property
     def prunable(self) -> frozenset[int]:
         """The positions of nodes that only routes need, and that run only if one is chosen."""
-        return frozenset(range(len(self.nodes))) - needed_from(self.structure.calls, self.root)
+        return frozenset(range(len(self.tasks))) - needed_from(self.structure.calls, self.root)
 
     @cached_property
     def demands(self) -> Demands:
         """What the nodes ask of the engine that runs them."""
-        return demands_of(self.nodes, self.structure.calls)
+        return demands_of(self.tasks, self.structure.rows)
 
     def arguments(
         self, position: int, inputs: Sequence[Any], values: Mapping[int, Any] | Sequence[Any]
@@ -143,16 +150,12 @@ class Graph:
             value = values[source]
             if type(value) is LazyResult or type(value) is TailCall:
                 raise GraphError(
-                    f"node {self.nodes[source].name!r} returned {value!r}, which an executor of "
+                    f"node {self.tasks[source].name!r} returned {value!r}, which an executor of "
                     "whole plans cannot run to a value"
                 )
             return value
 
-        call = self.structure.calls[position]
-        return (
-            [assemble(argument, value_of) for argument in call.args],
-            {name: assemble(argument, value_of) for name, argument in call.kwargs},
-        )
+        return arguments(self.structure.rows[position], value_of)
 
     def to_mermaid(self) -> str:
         """The graph as a Mermaid flowchart; options, edge kinds and prunable nodes show."""
@@ -163,7 +166,18 @@ class Graph:
         return to_dot(self)
 
     def __repr__(self) -> str:
-        return f"<Graph {self.nodes[self.root].name}, {len(self.nodes)} nodes>"
+        return f"<Graph {self.tasks[self.root].name}, {len(self.tasks)} nodes>"
+
+
+def _dependencies(row: Row) -> tuple[int, ...]:
+    """What a call depends on, each once, in order."""
+    if isinstance(row, Call):
+        return tuple(dict.fromkeys(row.sources()))
+    if not row or max(row) < 0:
+        return ()
+    if min(row) >= 0 and len(set(row)) == len(row):
+        return row
+    return tuple(dict.fromkeys([source for source in row if source >= 0]))
 
 
 def needed_from(calls: Sequence[Call], number: int) -> set[int]:
@@ -189,20 +203,43 @@ class Demands(NamedTuple):
     """The inputs that hold names of injected resources."""
 
 
-def demands_of(nodes: Sequence[Node], calls: Sequence[Call]) -> Demands:
+def demands_of(tasks: Sequence[Task[Any]], rows: Sequence[Row]) -> Demands:
     """Gather what the nodes of a graph ask for."""
+    distinct = set(tasks)
     constraints = tuple(
-        (position, name, ~source if source < 0 else None)
-        for position, call in enumerate(calls)
-        for name, source in call.options.constraints
+        [
+            (position, name, ~source if source < 0 else None)
+            for position, row in enumerate(rows)
+            if isinstance(row, Call)
+            for name, source in row.options.constraints
+        ]
     )
-    injected = tuple(
-        ~source for call in calls if call.identity.kind == "inject" for source in call.parts()
-    )
-    return Demands(frozenset(node.task.run_on for node in nodes), constraints, injected)
+    injecting = {task for task in distinct if task.kind == "inject"}
+    injected = [~sources_of(row)[0] for t, row in zip(tasks, rows, strict=True) if t in injecting]
+    return Demands(frozenset([t.run_on for t in distinct]), constraints, tuple(injected))
 
 
-def assemble(argument: Argument, value_of: Any) -> Any:
+def sources_of(row: Row) -> Sequence[int]:
+    """What the arguments of a call are made of, calls and data slots, in order."""
+    return list(row.parts()) if isinstance(row, Call) else row
+
+
+def arguments(row: Row, value_of: Callable[[int], Any]) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments to call with.
+
+    Args:
+        row: The call.
+        value_of: Gives the value of a source: a call's number, or ``~i`` for the i-th input.
+    """
+    if not isinstance(row, Call):
+        return [value_of(source) for source in row], {}
+    return (
+        [assemble(argument, value_of) for argument in row.args],
+        {name: assemble(argument, value_of) for name, argument in row.kwargs},
+    )
+
+
+def assemble(argument: Argument, value_of: Callable[[int], Any]) -> Any:
     """Make one argument's value.
 
     Args:

@@ -14,7 +14,8 @@ from typing import final
 
 from cascade_core.define.keys import keys_text, type_name
 from cascade_core.graph.containers import SETS, Again, Shape
-from cascade_core.graph.decode import Argument, Call, decode
+from cascade_core.define.task import TaskIdentity
+from cascade_core.graph.decode import Argument, Call, Row, decode, decode_calls
 from cascade_core.graph.tokens import Key
 
 
@@ -32,7 +33,23 @@ class Structure:
     @cached_property
     def calls(self) -> tuple[Call, ...]:
         """The calls by number; the first is the target."""
-        return tuple(decode(self.key))
+        return tuple(decode_calls(self.key))
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """Where the arguments of each call come from, by number."""
+        return [row for _, row in decode(self.key)]
+
+    @property
+    def root(self) -> TaskIdentity:
+        """The task of the target."""
+        identity: TaskIdentity = next(t for t in self.key if type(t) is TaskIdentity)
+        return identity
+
+    @property
+    def identities(self) -> set[TaskIdentity]:
+        """The tasks of all calls."""
+        return {token for token in self.key if type(token) is TaskIdentity}
 
     @cached_property
     def digest(self) -> str:
@@ -48,7 +65,7 @@ class Structure:
         return hash(self.key)
 
     def __repr__(self) -> str:
-        return f"<Structure {self.calls[0].identity.name} {self.digest[:12]}>"
+        return f"<Structure {self.root.name} {self.digest[:12]}>"
 
 
 def node_ids(key: Key) -> list[str]:
@@ -58,7 +75,7 @@ def node_ids(key: Key) -> list[str]:
 
     Source: R. C. Merkle, CRYPTO '87, doi:10.1007/3-540-48184-2_32.
     """
-    calls = decode(key)
+    calls = list(decode_calls(key))
     digests = [b"?"] * len(calls)
     for number in topological(calls):
         digests[number] = _call_digest(calls[number], digests)

@@ -14,6 +14,12 @@ from cascade_core.graph.tokens import Key
 from cascade_core.plan.miss import History, Miss
 from cascade_core.plan.solver import Plan
 from cascade_core.vm.blueprint import Blueprint
+from cascade_core.vm.program import Program, write_program
+from cascade_core.vm.steps import Registers
+
+
+WRITE_AFTER = 32
+"""A plan is written out as a program after so many frames: it pays back as many later."""
 
 
 class CacheStats(NamedTuple):
@@ -55,21 +61,41 @@ class _CountsHits(Protocol):
 class CachedPlan:
     """A solver's plan, the blueprint compiled from it, and how often it was found.
 
+    Attributes:
+        plan: What the solver gave.
+        blueprint: What runs it.
+        program: What runs it faster, once it has been used often.
+        hits_settled: Lookups by runs that are over.
+        uses: What runs that are under way make of it.
+
     Runs that are under way count their own hits; they are listed in ``uses`` until they settle.
     """
 
-    __slots__ = ("blueprint", "hits_settled", "plan", "uses")
+    __slots__ = ("_frames", "blueprint", "hits_settled", "plan", "program", "uses")
 
     def __init__(self, plan: Plan, blueprint: Blueprint) -> None:
         self.plan = plan
         self.blueprint = blueprint
+        self.program: Program | None = None
         self.hits_settled = 0
         self.uses: list[_CountsHits] = []
+        self._frames = 0
 
     @property
     def hits(self) -> int:
         """Lookups that found this plan, those of unfinished runs too."""
         return self.hits_settled + sum(use.hits for use in self.uses)
+
+    @property
+    def source(self) -> str:
+        """What runs for it, as text."""
+        return self.blueprint.listing() if self.program is None else self.program.source
+
+    def has_run(self, registers: Registers) -> None:
+        """Count a finished straight frame; write the program once there were enough of them."""
+        self._frames += 1
+        if self._frames == WRITE_AFTER:
+            self.program = write_program(self.blueprint, registers)
 
 
 @final
@@ -82,6 +108,9 @@ class PlanCache:
     Raises:
         ValueError: ``max_plans`` is no int >= 0.
 
+    Attributes:
+        newest: The plan that was used last, if it is held.
+
     A held plan keeps its tasks alive, and what their closures hold, until it is evicted, cleared
     or invalidated.
     """
@@ -91,7 +120,7 @@ class PlanCache:
             raise ValueError(f"max_plans must be an int >= 0, got {max_plans!r}")
         self._max_plans = max_plans
         self._plans: OrderedDict[Key, CachedPlan] = OrderedDict()
-        self._newest: CachedPlan | None = None
+        self.newest: CachedPlan | None = None
         self._history = History(max_plans)
         self._misses = 0
         self._evictions = 0
@@ -131,7 +160,7 @@ class PlanCache:
         stale = [
             key
             for key, plan in self._plans.items()
-            if any(task in (node.task, node.task.of) for node in plan.blueprint.graph.nodes)
+            if any(task in (known, known.of) for known in set(plan.blueprint.graph.tasks))
         ]
         for key in stale:
             self._drop(key, evicted=False)
@@ -140,9 +169,9 @@ class PlanCache:
     def find(self, key: Key) -> CachedPlan | None:
         """The plan of a key, now the most recently used one; None if there is none."""
         plan = self._plans.get(key)
-        if plan is not None and plan is not self._newest:
+        if plan is not None and plan is not self.newest:
             self._plans.move_to_end(key)
-            self._newest = plan
+            self.newest = plan
         return plan
 
     def explain(self, structure: Structure) -> Miss:
@@ -168,7 +197,7 @@ class PlanCache:
             self._count_out(self._plans[key])
         self._plans[key] = plan
         self._plans.move_to_end(key)
-        self._newest = plan
+        self.newest = plan
         evicted = 0
         while len(self._plans) > self._max_plans:
             self._drop(next(iter(self._plans)), evicted=True)
@@ -178,8 +207,8 @@ class PlanCache:
 
     def _drop(self, key: Key, evicted: bool) -> None:
         plan = self._plans.pop(key)
-        if plan is self._newest:
-            self._newest = None
+        if plan is self.newest:
+            self.newest = None
         self._count_out(plan)
         self._history.drop(key, "evicted" if evicted else "cleared")
 
@@ -195,8 +224,8 @@ def _entry(key: Key, plan: CachedPlan) -> PlanEntry:
     graph = plan.blueprint.graph
     return PlanEntry(
         graph.structure.digest,
-        graph.nodes[graph.root].name,
-        len(graph.nodes),
+        graph.tasks[graph.root].name,
+        len(graph.tasks),
         plan.hits,
-        plan.blueprint.listing(),
+        plan.source,
     )

@@ -105,7 +105,7 @@ class History:
 
     def explain(self, structure: Structure, disabled: bool) -> Miss:
         """Tell why ``structure`` has no plan."""
-        root = structure.calls[0].identity
+        root = structure.root
         candidates = tuple(self._latest.get(root.qualified_name, ()))
         redefined = {t.name for t in self._new(structure) if t.qualified_name in self._names}
         reason: Reason
@@ -127,7 +127,7 @@ class History:
         for task in new:
             if task.kind != "select":  # one of few routes may be made anew; it was not redefined
                 self._names[task.qualified_name] = None
-        root = structure.calls[0].identity.qualified_name
+        root = structure.root.qualified_name
         latest = self._latest.setdefault(root, deque(maxlen=NEAREST_OF))
         if structure in latest:
             latest.remove(structure)
@@ -138,4 +138,4 @@ class History:
                 remembered.popitem(last=False)
 
     def _new(self, structure: Structure) -> set[TaskIdentity]:
-        return {call.identity for call in structure.calls}.difference(self._tasks)
+        return structure.identities.difference(self._tasks)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from itertools import chain
+from typing import Any, NoReturn, Protocol, runtime_checkable
 
 from cascade_core.errors import PlanError
 from cascade_core.graph.model import Graph
@@ -47,23 +48,25 @@ class NativeSolver:
         Cost: O(V + E) time, O(V) memory.
         Source: A. B. Kahn, CACM 5(11), 1962, doi:10.1145/368996.369025.
         """
-        waiting = [len(node.dependencies) for node in graph.nodes]
-        dependents: list[list[int]] = [[] for _ in graph.nodes]
-        for position, node in enumerate(graph.nodes):
-            for dependency in node.dependencies:
-                dependents[dependency].append(position)
-        depth = [0] * len(graph.nodes)
+        needed = graph.dependencies
+        waiting = list(map(len, needed))
         ready = [position for position, count in enumerate(waiting) if not count]
-        for position in ready:
-            for dependent in dependents[position]:
-                waiting[dependent] -= 1
-                if not waiting[dependent]:
-                    depth[dependent] = depth[position] + 1  # the last dependency is the deepest
-                    ready.append(dependent)
-        stages: list[list[int]] = [[] for _ in range(max(depth) + 1)]
-        for position, stage in enumerate(depth):
-            stages[stage].append(position)
-        return Plan(tuple(map(tuple, stages)))
+        dependents: dict[int, list[int]] = {}
+        for position, dependencies in enumerate(needed):
+            for dependency in dependencies:
+                dependents.setdefault(dependency, []).append(position)
+        stages: list[tuple[int, ...]] = []
+        while ready:
+            stages.append(tuple(ready))
+            following = []
+            for position in ready:
+                for dependent in dependents.get(position, ()):
+                    waiting[dependent] -= 1
+                    if not waiting[dependent]:  # the last dependency is the deepest
+                        following.append(dependent)
+            following.sort()
+            ready = following
+        return Plan(tuple(stages))
 
 
 def checked_order(graph: Graph, plan: Plan) -> tuple[int, ...]:
@@ -78,8 +81,25 @@ def checked_order(graph: Graph, plan: Plan) -> tuple[int, ...]:
     """
     if not isinstance(plan, Plan):
         raise PlanError(f"a solver must return a Plan, got {plan!r}", ())
-    order = tuple(position for stage in plan.stages for position in stage)
-    everything = range(len(graph.nodes))
+    order = tuple(chain.from_iterable(plan.stages))
+    if not (set(map(type, order)) <= {int} and sorted(order) == list(range(len(graph.tasks)))):
+        _refuse_positions(graph, order)
+    ranks = dict(zip(order, range(len(order)), strict=True))
+    rank_of = ranks.__getitem__
+    for position, dependencies in enumerate(graph.dependencies):
+        if dependencies and max(map(rank_of, dependencies)) > ranks[position]:
+            early = [d for d in dependencies if ranks[d] > ranks[position]]
+            raise PlanError(
+                f"plan has {_names(graph, [position])} before its dependency "
+                f"{_names(graph, early)}",
+                [position],
+            )
+    return order
+
+
+def _refuse_positions(graph: Graph, order: tuple[Any, ...]) -> NoReturn:
+    """Say which positions of an order are unknown, repeated or missing."""
+    everything = range(len(graph.tasks))
     unknown = [p for p in order if type(p) is not int or p not in everything]
     if unknown:
         raise PlanError(f"plan has unknown positions {unknown[:5]!r}", unknown)
@@ -87,21 +107,9 @@ def checked_order(graph: Graph, plan: Plan) -> tuple[int, ...]:
     if repeated:
         raise PlanError(f"plan repeats {_names(graph, repeated)}", repeated)
     missing = sorted(set(everything).difference(order))
-    if missing:
-        raise PlanError(f"plan misses {_names(graph, missing)}", missing)
-    done: set[int] = set()
-    for position in order:
-        early = [d for d in graph.nodes[position].dependencies if d not in done]
-        if early:
-            raise PlanError(
-                f"plan has {_names(graph, [position])} before its dependency "
-                f"{_names(graph, early)}",
-                [position],
-            )
-        done.add(position)
-    return order
+    raise PlanError(f"plan misses {_names(graph, missing)}", missing)
 
 
 def _names(graph: Graph, positions: list[int]) -> str:
-    shown = ", ".join(f"{graph.nodes[p].name!r} (position {p})" for p in positions[:5])
+    shown = ", ".join(f"{graph.tasks[p].name!r} (position {p})" for p in positions[:5])
     return shown + (", ..." if len(positions) > 5 else "")

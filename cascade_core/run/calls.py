@@ -62,10 +62,10 @@ class Execution:
         self._started_ns: int | None = None
 
     def __enter__(self) -> Execution:
-        node = self.frame.blueprint.node(self.rank)
-        self._run.count().tasks[node.name] += 1
+        self._run.count().tasks[self.frame.blueprint.names[self.rank]] += 1
         bus = self._run.engine.bus
         if bus.listening:
+            node = self.frame.blueprint.node(self.rank)
             self._started_ns = perf_counter_ns()
             bus.publish(TaskStarted(self._run, node.name, node))
         return self
@@ -194,11 +194,11 @@ class Caller:
 
     async def _attempt(self, frame: Frame, rank: int) -> Any:
         """Call the function once, here or through the executor."""
-        instruction = frame.blueprint.instructions[rank]
-        args, kwargs = instruction.arguments(frame.registers)
+        args, kwargs = frame.blueprint.arguments(rank, frame.registers)
         if not self._calls_directly:
             return await self._executor.execute(frame.blueprint.node(rank), args, kwargs)
-        value = instruction.fn(*args, **kwargs)
-        if frame.blueprint.node(rank).task.is_async or type(value) is CoroutineType:
+        task = frame.blueprint.task(rank)
+        value = task.fn(*args, **kwargs)
+        if task.is_async or type(value) is CoroutineType:
             return await value
         return value

@@ -154,7 +154,12 @@ class Engine:
     # -- plans ------------------------------------------------------------------------------
 
     def find_plan(
-        self, run: Run, target: LazyResult[Any], reading: Reading, graph: Graph | None = None
+        self,
+        run: Run,
+        target: LazyResult[Any],
+        reading: Reading,
+        graph: Graph | None = None,
+        on_vm: bool = False,
     ) -> Use:
         """Look up the plan of a target, or make it; the caller counts the use.
 
@@ -163,10 +168,11 @@ class Engine:
             target: The lazy result.
             reading: What ``read`` found in it.
             graph: Its graph, if one was made already.
+            on_vm: Whether it is for the VM.
         """
         plan = self.plan_cache.find(reading[0])
         if plan is None:
-            return self._resolve(run, target, reading, graph)
+            return self._resolve(run, target, reading, graph, on_vm)
         if self.bus.listening:
             self.bus.publish(PlanReused(run))
         try:  # amounts are of this run; and an engine that has more may share the cache
@@ -175,10 +181,15 @@ class Engine:
             run.count().hits += 1  # a hit all the same, of a use that never comes about
             plan.hits_settled += 1
             raise
-        return run.use_of(plan)
+        return run.use_of(plan, on_vm)
 
     def _resolve(
-        self, run: Run, target: LazyResult[Any], reading: Reading, graph: Graph | None
+        self,
+        run: Run,
+        target: LazyResult[Any],
+        reading: Reading,
+        graph: Graph | None,
+        on_vm: bool,
     ) -> Use:
         key, inputs, _ = reading
         observe.plan_missed(run, target)
@@ -198,7 +209,7 @@ class Engine:
         if self.bus.listening:
             self.bus.publish(PlanResolved(run, miss, duration_ns))
         self._admit(graph, inputs)
-        use = run.use_of(cached)
+        use = run.use_of(cached, on_vm)
         use.misses += 1  # last: until the caller counts the use, it would make a hit too few
         return use
 
@@ -212,7 +223,7 @@ class Engine:
                 f"{type(self.executor).__name__} has {', '.join(sorted(self._places))}"
             )
         for position, name, slot in demands.constraints:
-            task = graph.nodes[position].name
+            task = graph.tasks[position].name
             self.limits.check_name(name, task)
             if slot is not None:
                 self.limits.check_amount(name, inputs[slot], task)

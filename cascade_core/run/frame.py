@@ -9,30 +9,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, TypeAlias, final
+from typing import Any, NamedTuple, TypeAlias, final
 
 from cascade_core.caching import CachePolicy
 from cascade_core.define.lazy import LazyResult
 from cascade_core.run.memo import Entry
-from cascade_core.vm.blueprint import Blueprint
+from cascade_core.vm.blueprint import PENDING, SKIPPED, Blueprint
 from cascade_core.vm.steps import Registers, Step
-
-
-class _Mark:
-    """A register's content that is no value; compared by identity."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __repr__(self) -> str:
-        return self._name
-
-
-PENDING: Final = _Mark("PENDING")
-"""The result is not there yet."""
-
-SKIPPED: Final = _Mark("SKIPPED")
-"""There is no result: the node did not run."""
 
 
 @final
@@ -97,7 +80,7 @@ class Frame:
 
     Attributes:
         blueprint: What is run.
-        registers: Inputs and results; a result that is not there yet is PENDING.
+        registers: Results and inputs; a result that is not there yet is PENDING.
         parent: Who waits for this frame's value; None for the target's own.
         serial: Older frames come first.
         is_head: Whether a result cache of the target applies: it was not tail-called.
@@ -129,7 +112,7 @@ class Frame:
     def __init__(
         self,
         blueprint: Blueprint,
-        inputs: Registers,
+        registers: Registers,
         parent: Parent | None,
         serial: int,
         is_head: bool,
@@ -138,8 +121,8 @@ class Frame:
         self.parent = parent
         self.serial = serial
         self.is_head = is_head
-        self.registers = inputs + [PENDING] * (blueprint.size - len(inputs))
-        self.target = blueprint.size - blueprint.slots - 1
+        self.registers = registers
+        self.target = blueprint.last
         self.owed: dict[int, list[Obligation]] = {}
         self.items: dict[int, Items] = {}
         self.chosen: dict[int, int] = {}
@@ -160,13 +143,17 @@ class Frame:
         """The ranks from ``first`` on that wait for nothing."""
         return [r for r in range(first, len(self._waiting)) if self._is_ready(r)]
 
+    def result(self, rank: int) -> Any:
+        """What a node came to, PENDING or SKIPPED."""
+        return self.registers[self.blueprint.order[rank]]
+
     def done(self, rank: int, value: Any) -> list[int]:
         """Record a node's value.
 
         Returns:
             The ranks that are ready because of it.
         """
-        self.registers[self.blueprint.slots + rank] = value
+        self.registers[self.blueprint.order[rank]] = value
         return self.release(rank)
 
     def release(self, rank: int) -> list[int]:
@@ -214,8 +201,9 @@ class Frame:
         """
         assert self._needed is not None
         self.chosen[rank] = route
-        slots = self.blueprint.slots
-        sources = [r - slots for r in self.blueprint.steps[rank].routes[route].results]  # type: ignore[index]  # a select has steps
+        step = self.step(rank)
+        assert step is not None
+        sources = [self.blueprint.ranks[position] for position in step.routes[route].results]
         added = [source for source in sources if source not in self._needed]
         ready = [r for r in self._needed.add(added) if not self._waiting[r] and self._is_open(r)]
         missing = [source for source in sources if self._is_open(source)]
@@ -233,7 +221,7 @@ class Frame:
         self.owed.setdefault(rank, []).append(obligation)
 
     def _is_open(self, rank: int) -> bool:
-        return self.registers[self.blueprint.slots + rank] is PENDING
+        return self.result(rank) is PENDING
 
     def _is_ready(self, rank: int) -> bool:
         return not self._waiting[rank] and (self._needed is None or rank in self._needed)

@@ -21,8 +21,8 @@ from cascade_core.vm.steps import Registers, Step
 
 def arguments_of(frame: Frame, rank: int) -> list[Any]:
     """The values of a node's arguments, in order."""
-    args, _ = frame.blueprint.instructions[rank].arguments(frame.registers)
-    return list(args)
+    args, _ = frame.blueprint.arguments(rank, frame.registers)
+    return args
 
 
 def param(frame: Frame, rank: int, params: Mapping[str, Any]) -> Any:
@@ -58,7 +58,7 @@ def route_number(frame: Frame, rank: int, step: Step) -> int:
     Raises:
         UnknownNameError: None, and there is no default.
     """
-    keys = frame.blueprint.node(rank).task.keys
+    keys = frame.blueprint.task(rank).keys
     numbers = {key: number for number, key in enumerate(keys, 1)}
     selector = step.routes[0].value(frame.registers)
     try:
@@ -77,7 +77,7 @@ def item_calls(frame: Frame, rank: int, step: Step) -> list[LazyResult[Any]]:
         TypeError: A value is not iterable.
         ValueError: The iterables are not of one length.
     """
-    task = frame.blueprint.node(rank).task
+    task = frame.blueprint.task(rank)
     names = task.keys
     values = arguments_of(frame, rank)
     fixed, iterables = values[: -len(names)], values[-len(names) :]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, final
 
 from cascade_core.events import TaskEvent
 from cascade_core.plan.cache import CachedPlan
 from cascade_core.run.resources import OpenResources
+from cascade_core.run.slice import TimeSlice
 from cascade_core.run.stats import Stats, Tally, Use
 from cascade_core.vm.blueprint import Blueprint
-from cascade_core.vm.steps import Registers
 
 if TYPE_CHECKING:
     from cascade_core.run.engine import Engine
@@ -32,23 +32,19 @@ class Run:
         engine: The engine that runs it.
         params: What ``engine.run`` was given as ``params``.
         totals: Its live counters.
-        use: Of the plan whose frame runs straight through, if one does.
-        registers: That frame's. How far it has come follows from their number, so that nothing has
-            to be counted per node.
+        time_slice: How long it may keep the event loop.
         opened: The resources it has opened, once there are any.
     """
 
     __slots__ = (
-        "_idle",
         "_tally",
         "_uses",
         "engine",
         "id",
         "opened",
         "params",
-        "registers",
+        "time_slice",
         "totals",
-        "use",
     )
 
     id: Final[int]
@@ -61,12 +57,10 @@ class Run:
         self.engine = engine
         self.params = MappingProxyType(dict(params or {}))
         self.totals = Stats(self.tally)
+        self.time_slice = TimeSlice(engine.slice_ms)
         self._tally = Tally(runs=1)
-        self._uses: dict[CachedPlan, Use] = {}
-        self.use: Use | None = None
-        self.registers: Registers | None = None
+        self._uses: dict[tuple[CachedPlan, bool], Use] = {}
         self.opened: OpenResources | None = None
-        self._idle = False
 
     def tally(self) -> Tally:
         """All that this run has done so far, as a copy."""
@@ -74,43 +68,23 @@ class Run:
         total.add(self._tally)
         for use in list(self._uses.values()):
             total.add_use(use)
-        if self.registers is not None and self.use is not None:
-            blueprint = self.use.plan.blueprint
-            total.tasks.subtract(blueprint.names[self._begun(blueprint, self.registers) :])
         return total
 
-    def _begun(self, blueprint: Blueprint, registers: Registers) -> int:
-        done = len(registers) - blueprint.slots
-        return done if self._idle else min(done + 1, len(blueprint.names))
-
-    def use_of(self, plan: CachedPlan) -> Use:
-        """The use this run makes of a plan."""
-        use = self._uses.get(plan)
+    def use_of(self, plan: CachedPlan, on_vm: bool = False) -> Use:
+        """The use this run makes of a plan, on the graph path or on the VM."""
+        use = self._uses.get((plan, on_vm))
         if use is None:
             if len(self._uses) >= MAX_USES:
                 self.settle()
-            use = self._uses[plan] = Use(plan)
+            use = self._uses[plan, on_vm] = Use(plan, self.time_slice, on_vm)
             plan.uses.append(use)
         return use
 
-    def leave_straight(self) -> None:
-        """The frame does not run straight any more: what it has not begun is counted one by one."""
-        if self.registers is not None and self.use is not None:
-            blueprint = self.use.plan.blueprint
-            begun = len(self.registers) - blueprint.slots
-            self._tally.tasks.subtract(blueprint.names[begun:])
-        self.registers = None
-
-    def go_node_by_node(self, use: Use) -> None:
-        """A frame is about to run with each node counted as it begins."""
-        self.registers = None
-        use.stepwise += 1
-
-    async def idle(self, pause: Awaitable[None]) -> None:
-        """Wait for something while no node runs."""
-        self._idle = True
-        await pause  # if this is cancelled the run ends, idle as it is
-        self._idle = False
+    def go_on_node_by_node(self, use: Use) -> None:
+        """Of the frame that runs straight, count what has not begun as it begins."""
+        blueprint = use.plan.blueprint
+        self._tally.tasks.subtract(blueprint.names[use.rank + 1 :])
+        use.rank = blueprint.last
 
     def resources(self) -> OpenResources:
         """What it opens resources with."""
@@ -133,12 +107,6 @@ class Run:
 
     def settle(self) -> None:
         """Add up all uses and forget the plans."""
-        if self.registers is not None and self.use is not None:
-            blueprint = self.use.plan.blueprint
-            begun = self._begun(blueprint, self.registers)
-            self._tally.tasks.subtract(blueprint.names[begun:])
-            self.registers = None
-        self.use = None
         for use in self._uses.values():
             self._tally.add_use(use)
             use.plan.hits_settled += use.hits

@@ -41,8 +41,8 @@ def store_of(frame: Frame, rank: int) -> Store | None:
 
 
 def _make_key(frame: Frame, rank: int) -> bytes | None:
-    task = frame.blueprint.node(rank).task
-    args, kwargs = frame.blueprint.instructions[rank].arguments(frame.registers)
+    task = frame.blueprint.task(rank)
+    args, kwargs = frame.blueprint.arguments(rank, frame.registers)
     label = task.identity.parameters.label
     arguments = [(label(index), value) for index, value in enumerate(args)]
     arguments += [(f"{name}=", value) for name, value in kwargs.items()]

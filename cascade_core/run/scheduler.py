@@ -32,20 +32,20 @@ from cascade_core.events import TaskBlocked, TaskReused, TaskSkipped
 from cascade_core.executors.local import LocalExecutor
 from cascade_core.run import inputs
 from cascade_core.run.calls import Caller, Execution
-from cascade_core.run.frame import PENDING, SKIPPED, Deferred, Frame, Items, Parent, Store
+from cascade_core.run.frame import Deferred, Frame, Items, Parent, Store
 from cascade_core.run.memo import Entry
 from cascade_core.run.notes import note_origin
 from cascade_core.run.record import Run
 from cascade_core.run.reuse import Reused, key_of, save, store_of
 from cascade_core.run.running import Running
 from cascade_core.run.slice import TimeSlice
-from cascade_core.vm.blueprint import CHUNK, Blueprint
+from cascade_core.vm.blueprint import CHUNK, PENDING, SKIPPED, Blueprint
 from cascade_core.vm.steps import Registers, Step
 
 if TYPE_CHECKING:
     from cascade_core.run.engine import Engine
 
-OpenPlan: TypeAlias = Callable[[LazyResult[Any] | TailCall], tuple[Blueprint, Registers]]
+OpenPlan: TypeAlias = Callable[[LazyResult[Any] | TailCall], tuple[Blueprint, list[Any]]]
 """Looks up the plan of a sub-graph; gives its blueprint and inputs."""
 
 _UNSET = object()
@@ -88,12 +88,15 @@ class Scheduler:
         self._result: Any = _UNSET
         self.store: Store | None = None
 
-    async def run_frame(self, blueprint: Blueprint, registers: Registers, is_head: bool) -> Any:
+    async def run_frame(
+        self, blueprint: Blueprint, registers: Registers, done: int, is_head: bool
+    ) -> Any:
         """Run the target's frame, from the start or from where the machine stopped.
 
         Args:
             blueprint: The target's blueprint.
-            registers: Its inputs, and the results so far; the last of these may be unfinished.
+            registers: Its inputs, and the results so far.
+            done: How many nodes have run; what the last of them came to may be unfinished.
             is_head: Whether a result cache of the target applies.
 
         Returns:
@@ -106,7 +109,7 @@ class Scheduler:
         """
         frame = Frame(blueprint, registers, None, next(self._serials), is_head)
         try:
-            self._resume(frame, len(registers) - blueprint.slots)
+            self._resume(frame, done)
             while self._result is _UNSET:
                 if self._running.has_ended():
                     self._collect()
@@ -121,7 +124,7 @@ class Scheduler:
                     continue
                 self._steps += 1
                 if not self._steps % CHUNK and perf_counter() >= self._slice.end:
-                    await self._slice.renew(self._run)
+                    await self._slice.renew()
         except GeneratorExit:  # the coroutine was closed: nothing can be awaited
             self._running.cancel()
             raise
@@ -137,7 +140,7 @@ class Scheduler:
             frame.release(rank)
         self._push(frame, frame.ready(done))
         if done:
-            value = frame.registers[frame.blueprint.slots + last]
+            value = frame.result(last)
             if type(value) is CoroutineType:
                 self._running.go_on(Execution(self._run, frame, last), value)
             else:
@@ -150,7 +153,7 @@ class Scheduler:
     # -- starting a node ------------------------------------------------------------------
 
     async def _start(self, frame: Frame, rank: int) -> None:
-        is_sync = self._calls_directly and not frame.blueprint.node(rank).task.is_async
+        is_sync = self._calls_directly and not frame.blueprint.task(rank).is_async
         if is_sync and self._running.has_unstarted:
             # Those come first in plan order: let them begin first, and fail first.
             self._push(frame, [rank])
@@ -179,9 +182,8 @@ class Scheduler:
         """Call a sync task here and now."""
         execution = Execution(self._run, frame, rank)
         with execution:
-            instruction = frame.blueprint.instructions[rank]
-            args, kwargs = instruction.arguments(frame.registers)
-            value = instruction.fn(*args, **kwargs)
+            args, kwargs = frame.blueprint.arguments(rank, frame.registers)
+            value = frame.blueprint.task(rank).fn(*args, **kwargs)
             execution.goes_on = type(value) is CoroutineType  # a sync function around an async one
         if execution.goes_on:
             self._running.go_on(execution, value)
@@ -284,7 +286,7 @@ class Scheduler:
 
     def _inject(self, frame: Frame, rank: int, step: Step) -> None:
         """The resource itself is opened by the first node that needs it; here, by the target."""
-        own = frame.blueprint.slots + rank
+        own = frame.blueprint.order[rank]
         if frame.registers[own] is PENDING:
             (name,) = inputs.arguments_of(frame, rank)
             frame.registers[own] = Deferred(name)
@@ -348,7 +350,8 @@ class Scheduler:
     ) -> None:
         """Open the frame of a sub-graph; a tail call takes over what its caller owes."""
         blueprint, inputs = self._open_plan(call)
-        frame = Frame(blueprint, inputs, parent, next(self._serials), is_head=tail_of is None)
+        registers = blueprint.registers(inputs)
+        frame = Frame(blueprint, registers, parent, next(self._serials), is_head=tail_of is None)
         if tail_of is not None:
             self._tell_pruned(tail_of)
             owed = tail_of.owed.get(tail_of.target)

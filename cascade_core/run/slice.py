@@ -7,8 +7,6 @@ import math
 from time import perf_counter
 from typing import Final, final
 
-from cascade_core.run.record import Run
-
 
 @final
 class TimeSlice:
@@ -24,9 +22,9 @@ class TimeSlice:
         self._seconds: Final = slice_ms / 1000
         self.end = perf_counter() + self._seconds
 
-    async def renew(self, run: Run) -> None:
+    async def renew(self) -> None:
         """Yield to the event loop once; a new slice begins when it comes back."""
-        await run.idle(asyncio.sleep(0))
+        await asyncio.sleep(0)
         self.end = perf_counter() + self._seconds
 
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import final
+from typing import Any, final
 
 from cascade_core.plan.cache import CachedPlan
+from cascade_core.run.slice import TimeSlice
+from cascade_core.vm.steps import Registers
 
 
 @dataclass(slots=True)
@@ -62,27 +64,53 @@ class Tally:
 
     def add_use(self, use: Use) -> None:
         """Add what follows from the use of a plan."""
-        self.iterations += use.iterations + use.jumps
+        blueprint = use.plan.blueprint
+        frames = use.iterations + use.inner - use.stepwise
+        self.iterations += use.iterations
         self.hits += use.hits
-        frames = use.iterations + use.jumps + use.inner - use.stepwise
-        for name, count in use.plan.blueprint.work.items():
+        for name, count in blueprint.work.items():
             self.tasks[name] += count * frames
+        self.tasks.subtract(blueprint.names[use.rank + 1 :])
 
 
 @final
 class Use:
-    """How often one run used one plan."""
+    """How often one run used one plan, on the graph path or on the VM.
 
-    __slots__ = ("entered", "inner", "iterations", "jumps", "misses", "plan", "stepwise")
+    Attributes:
+        plan: The plan.
+        time_slice: That of the run.
+        on_vm: Whether its iterations are those of the VM, which are no lookups.
+        rank: How far the frame has come that runs straight through: the rank of the latest node
+            that has begun. That of the last node while none runs.
+        known: The arguments of the latest target and the data below them, for the plan's program.
+        registers: Those of a frame that its program stopped in.
+    """
 
-    def __init__(self, plan: CachedPlan) -> None:
+    __slots__ = (
+        "entered",
+        "inner",
+        "iterations",
+        "known",
+        "misses",
+        "on_vm",
+        "plan",
+        "rank",
+        "registers",
+        "stepwise",
+        "time_slice",
+    )
+
+    def __init__(self, plan: CachedPlan, time_slice: TimeSlice, on_vm: bool) -> None:
         self.plan = plan
+        self.time_slice = time_slice
+        self.on_vm = on_vm
+        self.rank = plan.blueprint.last
+        self.known: tuple[Any, ...] | None = None
+        self.registers: Registers = []
         self.iterations = 0
-        """Iterations on the graph path; a lookup each."""
         self.inner = 0
         """Sub-graphs; a lookup each."""
-        self.jumps = 0
-        """Iterations on the VM; no lookup."""
         self.entered = 0
         """Lookups of the VM."""
         self.misses = 0
@@ -93,7 +121,8 @@ class Use:
     @property
     def hits(self) -> int:
         """Lookups that found the plan."""
-        return self.iterations + self.inner + self.entered - self.misses
+        iterations = 0 if self.on_vm else self.iterations
+        return iterations + self.inner + self.entered - self.misses
 
 
 class _Count:

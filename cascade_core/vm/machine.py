@@ -1,44 +1,66 @@
-"""The machine: runs the instructions of a blueprint straight through.
+"""The machine: runs the nodes of a blueprint straight through.
 
-It knows nothing of events, counters or the event loop. It stops by itself where it cannot go on:
-at a result that is not a value yet.
+It knows nothing of events or the event loop. It stops by itself where it cannot go on: at a result
+that is not a value yet.
 """
 
 from __future__ import annotations
 
 from types import CoroutineType
+from typing import Any, Protocol
 
 from cascade_core.define.lazy import LazyResult, TailCall
-from cascade_core.vm.blueprint import GATHER, Instruction
+from cascade_core.graph.decode import Call
+from cascade_core.vm.blueprint import Blueprint
 from cascade_core.vm.steps import Registers
 
 UNFINISHED = frozenset({LazyResult, TailCall, CoroutineType})
 """Types of results that have to be run or awaited before they are values."""
 
 
-def execute(instructions: tuple[Instruction, ...], registers: Registers) -> None:
-    """Run instructions in order, appending each result to the registers.
+class Progress(Protocol):
+    """How far a frame has come."""
 
-    Stops after the first result whose type is UNFINISHED; that result is then the last register.
-    An exception of a task leaves the results before it in the registers.
+    rank: int
+    """The rank of the latest node that has begun."""
+
+
+def execute(
+    blueprint: Blueprint, registers: Registers, progress: Progress, first: int, stop: int
+) -> bool:
+    """Run nodes in plan order, and put the result of each in its register.
 
     Args:
-        instructions: A run of consecutive instructions of one blueprint.
-        registers: The frame so far: inputs, and the results of all instructions before these.
+        blueprint: Its tasks are called.
+        registers: The frame; the results of all nodes before the first are in it.
+        progress: Is told of each node before its task is called.
+        first: The rank of the first node to run.
+        stop: The rank after the last one.
+
+    Returns:
+        Whether all of them have run; else the latest result is UNFINISHED.
     """
-    push = registers.append
-    for fn, mode, first, second in instructions:
-        if mode == 1:
-            result = fn(registers[first])
-        elif mode == 2:
-            result = fn(registers[first], registers[second])
-        elif mode == 0:
-            result = fn()
-        elif mode == GATHER:
-            result = fn(*[registers[register] for register in first])
+    tasks, rows, order = blueprint.graph.tasks, blueprint.rows, blueprint.order
+    result: Any = None
+    for rank in range(first, stop):
+        position = order[rank]
+        row = rows[position]
+        fn = tasks[position].fn
+        progress.rank = rank
+        if not isinstance(row, Call):
+            if len(row) == 1:
+                result = fn(registers[row[0]])
+            else:
+                result = fn(*[registers[source] for source in row])
         else:
-            args, kwargs = first(registers)
+            args, kwargs = blueprint.arguments(rank, registers)
             result = fn(*args, **kwargs)
-        push(result)
+        registers[position] = result
         if type(result) in UNFINISHED:
-            return
+            return is_finished(blueprint, rank, result)
+    return True
+
+
+def is_finished(blueprint: Blueprint, rank: int, result: Any) -> bool:
+    """Whether a result ends its frame: the target may return a call, but not a coroutine."""
+    return rank == blueprint.last and type(result) is not CoroutineType

@@ -1,19 +1,21 @@
-"""Steps: how a node is to be treated that is more than a bare call, by registers.
+"""Steps: how a node is to be treated that is more than a bare call.
 
 A blueprint has steps only if one of its nodes has options, is pure, or is no execution. All places
-are registers of the frame: data slots first, then results by rank.
+are sources, which are indexes of a frame's registers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeAlias
 
 from cascade_core.define.task import Kind
-from cascade_core.graph.decode import Argument, Call, parts_of
+from cascade_core.graph.decode import NO_OPTION_SOURCES, Argument, Call, parts_of
 from cascade_core.graph.model import Graph, assemble
 
 Registers: TypeAlias = list[Any]
+"""A frame: the result of each node by position, then the inputs, last one first. So a source is
+the index of its register: positions count from the start, ``~slot`` from the end."""
 
 
 class Route(NamedTuple):
@@ -23,8 +25,12 @@ class Route(NamedTuple):
     """The results it is made of, each once."""
     injected: tuple[int, ...]
     """Those of them that are injected resources."""
-    value: Callable[[Registers], Any]
-    """Makes its value once they are there."""
+    argument: Argument
+    """How its value is made of them."""
+
+    def value(self, registers: Registers) -> Any:
+        """Make its value; all results are there."""
+        return assemble(self.argument, registers.__getitem__)
 
 
 class Step(NamedTuple):
@@ -51,59 +57,50 @@ class Step(NamedTuple):
         return any(option is not None for option in has_one) or bool(self.constraints)
 
 
-def steps_of(
-    graph: Graph, order: tuple[int, ...], register: Mapping[int, int]
-) -> tuple[Step, ...] | None:
+def steps_of(graph: Graph, order: tuple[int, ...]) -> tuple[Step, ...] | None:
     """The steps of a graph's nodes in plan order; None if all of them are bare calls.
 
     Args:
         graph: What the plan is for.
         order: Positions of the graph's nodes in plan order.
-        register: Where each source is: ``~slot`` and positions to registers.
     """
-    nodes, calls = graph.nodes, graph.structure.calls
-    if not any(n.task.kind != "call" or n.task.pure for n in nodes) and not any(
-        any(True for _ in call.options.labelled()) for call in calls
+    are_calls = all(task.kind == "call" and not task.pure for task in set(graph.tasks))
+    if are_calls and not any(
+        isinstance(row, Call) and row.options is not NO_OPTION_SOURCES
+        for row in graph.structure.rows
     ):
         return None
-    injected = {p for p, node in enumerate(nodes) if node.task.kind == "inject"}
-    return tuple(_step(calls[p], nodes[p].task.pure, register, injected) for p in order)
+    calls = graph.structure.calls
+    injected = {p for p, task in enumerate(graph.tasks) if task.kind == "inject"}
+    return tuple([_step(calls[p], graph.tasks[p].pure, injected) for p in order])
 
 
-def _step(call: Call, pure: bool, register: Mapping[int, int], injected: set[int]) -> Step:
+def _step(call: Call, pure: bool, injected: set[int]) -> Step:
     options = call.options
     is_select = call.identity.kind == "select"
     needed = list(parts_of(call.args[0]) if is_select else call.parts())
     needed += [source for _, source in options.constraints]
     condition = options.condition
-    routes = tuple(_route(arg, register, injected) for arg in call.args) if is_select else ()
-
-    def place(source: int | None) -> int | None:
-        return None if source is None else register[source]
-
     return Step(
         kind=call.identity.kind,
         pure=pure,
-        condition=place(condition),
-        retry=place(options.retry),
-        timeout=place(options.timeout),
-        cache=place(options.cache),
-        constraints=tuple((name, register[source]) for name, source in options.constraints),
-        results=_results([*needed, *([] if condition is None else [condition])], register),
-        injected=_results([s for s in needed if s in injected], register),
-        routes=routes,
+        condition=condition,
+        retry=options.retry,
+        timeout=options.timeout,
+        cache=options.cache,
+        constraints=options.constraints,
+        results=_results([*needed, *([] if condition is None else [condition])]),
+        injected=_results([s for s in needed if s in injected]),
+        routes=tuple([_route(arg, injected) for arg in call.args]) if is_select else (),
     )
 
 
-def _route(argument: Argument, register: Mapping[int, int], injected: set[int]) -> Route:
+def _route(argument: Argument, injected: set[int]) -> Route:
     parts = list(parts_of(argument))
-
-    def value(registers: Registers) -> Any:
-        return assemble(argument, lambda source: registers[register[source]])
-
-    opened = [source for source in parts if source in injected]
-    return Route(_results(parts, register), _results(opened, register), value)
+    return Route(
+        _results(parts), _results([source for source in parts if source in injected]), argument
+    )
 
 
-def _results(sources: Iterable[int], register: Mapping[int, int]) -> tuple[int, ...]:
-    return tuple(register[source] for source in dict.fromkeys(sources) if source >= 0)
+def _results(sources: Iterable[int]) -> tuple[int, ...]:
+    return tuple([source for source in dict.fromkeys(sources) if source >= 0])

@@ -288,7 +288,7 @@ def test_function_that_is_made_a_task_again_keeps_its_token(make):
 
 
 def test_two_tasks_that_are_alive_do_not_mix_even_with_one_function():
-    twin = Task(f.fn, f.name, f.pure, f.run_on)
+    twin = Task.of_function(f.fn, f.name, f.pure, f.run_on)
 
     assert task_token(f) != task_token(twin)
     assert task_token(twin) == task_token(twin)
