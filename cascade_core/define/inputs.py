@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 
 from cascade_core.caching import MISSING
 from cascade_core.define.keys import key_tokens, keys_text
-from cascade_core.define.lazy import NO_KEYWORDS, LazyResult, TailCall
+from cascade_core.define.lazy import LazyResult, TailCall
 from cascade_core.define.quote import Quoted
 from cascade_core.define.signature import Parameters
 from cascade_core.define.task import Kind, Task, TaskIdentity
@@ -93,7 +93,7 @@ def select(selector: Any, routes: Mapping[Any, Any], default: Any = MISSING) -> 
     values = (selector, *routes.values(), default)
     if TailCall in map(type, values):
         raise TypeError("a TailCall cannot be an argument: pass the lazy result of the same call")
-    return LazyResult(_select_task(tuple(routes)), values, NO_KEYWORDS)
+    return LazyResult.of(_select_task(tuple(routes)), values)
 
 
 def _select_task(keys: tuple[Any, ...]) -> Task[Any]:
@@ -119,4 +119,4 @@ def _named(task: Task[Any], name: Any, *more: Any) -> LazyResult[Any]:
         raise TypeError(f"{task.name} needs a name, got {name!r}")
     if TailCall in map(type, more):
         raise TypeError("a TailCall cannot be a default: pass the lazy result of the same call")
-    return LazyResult(task, (name, *more), NO_KEYWORDS)
+    return LazyResult.of(task, (name, *more))

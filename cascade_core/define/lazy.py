@@ -8,7 +8,7 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, final
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, final
 
 from cascade_core.caching import CachePolicy
 from cascade_core.define.options import (
@@ -26,27 +26,26 @@ if TYPE_CHECKING:
 
 R_co = TypeVar("R_co", covariant=True)
 
-NO_KEYWORDS: Mapping[str, Any] = MappingProxyType({})
-
 
 class BoundCall(Generic[R_co]):
     """A task and its bound arguments; what a lazy result and a tail call have in common."""
 
-    # The public names are read-only properties over the slots. Calls of tasks fill these through
-    # `object.__new__` (signature.py), because creation is the hottest path there is.
-    __slots__ = ("_args", "_kwargs", "_options", "_task")
+    # There is no `__init__`: creation is the hottest path there is, and the calls of tasks fill the
+    # slots themselves (signature.py).
+    __slots__ = ("_args", "_task")
 
-    def __init__(
-        self,
-        task: Task[R_co],
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        options: Options | None = None,
-    ) -> None:
-        self._task = task
-        self._args = args
-        self._kwargs = kwargs
-        self._options = options
+    _task: Task[R_co]
+    _args: tuple[Any, ...]
+    """All arguments in one row: positional ones, those behind ``*``, keyword-only ones, those
+    behind ``**``; and where the signature has a ``**``, the names of the latter."""
+
+    @classmethod
+    def of(cls, task: Task[R_co], args: tuple[Any, ...]) -> Self:
+        """Make a call of arguments that are bound already."""
+        call = cls()
+        call._task = task
+        call._args = args
+        return call
 
     @property
     def task(self) -> Task[R_co]:
@@ -56,16 +55,27 @@ class BoundCall(Generic[R_co]):
     @property
     def args(self) -> tuple[Any, ...]:
         """The positional arguments after binding, defaults applied, in signature order."""
-        return self._args
+        return self._args[: len(self._args) - self._keywords()[1]]
 
     @property
     def kwargs(self) -> Mapping[str, Any]:
         """The keyword-only arguments after binding, defaults applied. Read-only."""
-        return MappingProxyType(dict(self._kwargs))
+        names, count = self._keywords()
+        return MappingProxyType(
+            dict(zip(names, self._args[len(self._args) - count :], strict=False))
+        )
+
+    def _keywords(self) -> tuple[tuple[str, ...], int]:
+        """The names of the arguments that are not positional, and how many items those take."""
+        parameters = self._task.identity.parameters
+        if parameters.var_keyword is None:
+            return parameters.keyword_only, len(parameters.keyword_only)
+        names = (*parameters.keyword_only, *self._args[-1])
+        return names, len(names) + 1
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Tasks are pickled by name; so a call may come from another process.
-        return type(self), (self._task, self._args, dict(self._kwargs), self._options)
+        return type(self).of, (self._task, self._args)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {_call_text(self)}>"
@@ -83,7 +93,19 @@ class LazyResult(BoundCall[R_co]):
     which is another call than the one it was made from.
     """
 
-    __slots__ = ()
+    __slots__ = ("_options",)
+
+    _options: Options | None
+
+    @classmethod
+    def of(cls, task: Task[R_co], args: tuple[Any, ...], options: Options | None = None) -> Self:
+        """Make a call of arguments that are bound already, with options."""
+        call = super().of(task, args)
+        call._options = options
+        return call
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return LazyResult.of, (self._task, self._args, self._options)
 
     def after(self, *lazies: LazyResult[Any]) -> LazyResult[R_co]:
         """Start only when other calls are done: order alone, no value is passed.
@@ -186,7 +208,7 @@ class LazyResult(BoundCall[R_co]):
 
     def _with(self, **changes: Any) -> LazyResult[R_co]:
         options = (self._options or NO_OPTIONS).replaced(changes)
-        return LazyResult(self._task, self._args, self._kwargs, options)
+        return LazyResult.of(self._task, self._args, options)
 
     def _require_call(self, option: str) -> None:
         if self._task.kind not in ("call", "map"):
@@ -204,20 +226,20 @@ class TailCall(BoundCall[Any]):
     """A tail call without a graph: what ``Task.tail`` gives and only a task may return.
 
     It means exactly what returning the ``LazyResult`` of the same call means; the VM runs it
-    without making one. It has no options.
+    without making one.
     """
 
     __slots__ = ()
 
     def lazy(self) -> LazyResult[Any]:
         """The lazy result of the same call."""
-        return LazyResult(self._task, self._args, self._kwargs)
+        return LazyResult.of(self._task, self._args)
 
 
 def _call_text(call: BoundCall[Any]) -> str:
     """``noop(1, dep=<LazyResult noop(...)>)``, nested calls shortened, never deep."""
-    values = [_short(value) for value in call._args]
-    values += [f"{name}={_short(value)}" for name, value in call._kwargs.items()]
+    values = [_short(value) for value in call.args]
+    values += [f"{name}={_short(value)}" for name, value in call.kwargs.items()]
     return f"{call._task.name}({', '.join(values)})"
 
 

@@ -16,7 +16,7 @@ from inspect import Parameter
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
-from cascade_core.define.lazy import NO_KEYWORDS, BoundCall, LazyResult, TailCall
+from cascade_core.define.lazy import BoundCall, LazyResult, TailCall
 
 
 class Parameters(NamedTuple):
@@ -77,9 +77,8 @@ def makers(
         signature: The signature to bind to.
 
     Returns:
-        Two functions of that signature, which give a lazy result and a tail call with all
-        positional arguments in order as ``args``, the keyword-only ones as ``kwargs``, defaults
-        applied; and the scope of both, in which ``task`` has yet to be set.
+        Two functions of that signature, which give a lazy result and a tail call, defaults applied;
+        and the scope of both, in which ``task`` has yet to be set.
     """
     parameters = parameters_of(signature)
     kinds = [parameter.kind for parameter in signature.parameters.values()]
@@ -95,9 +94,6 @@ def makers(
     scope = {
         "LazyResult": LazyResult,
         "TailCall": TailCall,
-        "NO_KEYWORDS": NO_KEYWORDS,
-        "new": object.__new__,
-        "names": parameters.keyword_only,
         "refuse": _refuse_tail_call,
     }
     defaults = {
@@ -142,19 +138,17 @@ def _template(
     checks = [f"type({name}) is TailCall" for name in (*args, *keywords)]
     checks += ["TailCall in map(type, rest)"] if var_positional else []
     checks += ["TailCall in map(type, extra.values())"] if var_keyword else []
-    bound_args = "".join(f"{name}, " for name in args) + ("*rest, " if var_positional else "")
-    bound_kwargs = "NO_KEYWORDS"
-    if keywords or var_keyword:
-        values = "".join(f"{name}, " for name in keywords)
-        bound_kwargs = f"dict(zip(names, ({values})){', **extra' if var_keyword else ''})"
+    bound = list(args)
+    bound += ["*rest"] if var_positional else []
+    bound += keywords
+    bound += ["*extra.values()", "tuple(extra)"] if var_keyword else []
     lines = [
         f"def make({', '.join(declared)}):",
         f"    if {' or '.join(checks) or 'False'}: refuse()",
-        f"    call = new({made})",
+        f"    call = {made}()",
         "    call._task = task",
-        "    call._options = None",
-        f"    call._args = ({bound_args})",
-        f"    call._kwargs = {bound_kwargs}",
+        *(["    call._options = None"] if made == "LazyResult" else []),
+        f"    call._args = ({''.join(f'{value}, ' for value in bound)})",
         "    return call",
     ]
     namespace: dict[str, Any] = {}

@@ -22,7 +22,7 @@ from typing import (
 )
 from weakref import WeakValueDictionary
 
-from cascade_core.define.lazy import NO_KEYWORDS, BoundCall, LazyResult, TailCall
+from cascade_core.define.lazy import BoundCall, LazyResult, TailCall
 from cascade_core.define.quote import Quoted, quote
 from cascade_core.define.signature import Parameters, makers, parameters_of, signature_of
 
@@ -58,9 +58,9 @@ class TaskIdentity:
     parameters: Final[Parameters]
     kind: Final[Kind]
     arity: Final[int]
-    """How many positional arguments every call has, those behind a ``*`` not counted."""
+    """How many positional parameters it has."""
     has_fixed_arity: Final[bool]
-    """Whether every call has the same number of positional arguments, and no others."""
+    """Whether every call has the same arguments: there is no ``*`` and no ``**``."""
 
     def __init__(
         self, name: str, qualified_name: str, parameters: Parameters, kind: Kind = "call"
@@ -70,9 +70,7 @@ class TaskIdentity:
         self.parameters = parameters
         self.kind = kind
         self.arity = len(parameters.positional)
-        self.has_fixed_arity = not (
-            parameters.var_positional or parameters.keyword_only or parameters.var_keyword
-        )
+        self.has_fixed_arity = not (parameters.var_positional or parameters.var_keyword)
 
     def __repr__(self) -> str:
         return f"<TaskIdentity {self.qualified_name}>"
@@ -123,9 +121,7 @@ class Task(_Callable[R_co]):
     _maps: dict[tuple[str, ...], Task[Any]]
 
     @classmethod
-    def of_function(
-        cls, fn: Callable[..., R], name: str, pure: bool, run_on: RunOn
-    ) -> Task[Any]:
+    def of_function(cls, fn: Callable[..., R], name: str, pure: bool, run_on: RunOn) -> Task[Any]:
         """Make the task of a function."""
         signature = signature_of(fn)
         make, tail, scope = makers(name, signature)
@@ -208,7 +204,7 @@ class Task(_Callable[R_co]):
             labels = Parameters((*leading, *names), None, (), None)
             identity = TaskIdentity(name, qualified_name, labels, "map")
             task = self._maps[*leading, "", *names] = Task.built_in(identity, of=self, keys=names)
-        return LazyResult(task, (*fixed, *items.values()), NO_KEYWORDS)
+        return LazyResult.of(task, (*fixed, *items.values()))
 
     # The second one is for mypy alone, which takes the property `task` of a lazy result for an
     # access through a descriptor; at run time properties never come here.

@@ -101,7 +101,7 @@ def parts_of(argument: Argument) -> Iterator[int]:
 
 
 Row: TypeAlias = "tuple[int, ...] | Call"
-"""One call: its sources, if it is plain (no keywords, no containers, no options); else all of it."""
+"""One call: its sources, if it is plain (no keywords, containers or options); else all of it."""
 
 
 def is_plain(row: Row) -> bool:
@@ -141,15 +141,13 @@ def decode(key: Key) -> Iterator[tuple[TaskIdentity, Row]]:
     for token in tokens:
         shape = token if type(token) is OptionShape else None
         identity: TaskIdentity = token if shape is None else next(tokens)
-        names: tuple[str, ...] = ()
+        parameters = identity.parameters
+        names = parameters.keyword_only
         size = identity.arity
-        if not identity.has_fixed_arity:
-            parameters = identity.parameters
-            if parameters.var_positional is not None:
-                size = next(tokens)
-            names = parameters.keyword_only
-            if parameters.var_keyword is not None:
-                names += next(tokens)
+        if parameters.var_positional is not None:
+            size = next(tokens)
+        if parameters.var_keyword is not None:
+            names += next(tokens)
         args: Any = tuple(
             [
                 source(token) if type(token) is int else _container(token, tokens, source)

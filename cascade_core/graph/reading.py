@@ -80,11 +80,14 @@ def _walk(target: Any, rank: Callable[[LazyResult[Any]], Any]) -> tuple[Reading,
         key.append(identity)
         if not identity.has_fixed_arity:
             parameters = identity.parameters
-            if parameters.var_positional is not None:
-                key.append(len(args))
+            names: tuple[str, ...] = ()
             if parameters.var_keyword is not None:
-                key.append(tuple(call._kwargs)[len(parameters.keyword_only) :])
-            args = (*args, *call._kwargs.values())
+                names = args[-1]
+                args = args[:-1]
+            if parameters.var_positional is not None:
+                key.append(len(args) - len(parameters.keyword_only) - len(names))
+            if parameters.var_keyword is not None:
+                key.append(names)
         if options is not None:
             args = (*args, *options.values)
         for value in args:

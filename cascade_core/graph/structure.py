@@ -13,8 +13,8 @@ from functools import cached_property
 from typing import final
 
 from cascade_core.define.keys import keys_text, type_name
-from cascade_core.graph.containers import SETS, Again, Shape
 from cascade_core.define.task import TaskIdentity
+from cascade_core.graph.containers import SETS, Again, Shape
 from cascade_core.graph.decode import Argument, Call, Row, decode, decode_calls
 from cascade_core.graph.tokens import Key
 

@@ -17,7 +17,6 @@ from cascade_core.vm.blueprint import Blueprint
 from cascade_core.vm.program import Program, write_program
 from cascade_core.vm.steps import Registers
 
-
 WRITE_AFTER = 32
 """A plan is written out as a program after so many frames: it pays back as many later."""
 
@@ -64,22 +63,22 @@ class CachedPlan:
     Attributes:
         plan: What the solver gave.
         blueprint: What runs it.
-        program: What runs it faster, once it has been used often.
+        programs: What runs it faster, once it has been used often; by whether that is on the VM.
         hits_settled: Lookups by runs that are over.
         uses: What runs that are under way make of it.
 
     Runs that are under way count their own hits; they are listed in ``uses`` until they settle.
     """
 
-    __slots__ = ("_frames", "blueprint", "hits_settled", "plan", "program", "uses")
+    __slots__ = ("_frames", "blueprint", "hits_settled", "plan", "programs", "uses")
 
     def __init__(self, plan: Plan, blueprint: Blueprint) -> None:
         self.plan = plan
         self.blueprint = blueprint
-        self.program: Program | None = None
+        self.programs: dict[bool, Program | None] = {}
         self.hits_settled = 0
         self.uses: list[_CountsHits] = []
-        self._frames = 0
+        self._frames = {False: 0, True: 0}
 
     @property
     def hits(self) -> int:
@@ -89,13 +88,14 @@ class CachedPlan:
     @property
     def source(self) -> str:
         """What runs for it, as text."""
-        return self.blueprint.listing() if self.program is None else self.program.source
+        programs = [program.source for program in self.programs.values() if program]
+        return programs[0] if programs else self.blueprint.listing()
 
-    def has_run(self, registers: Registers) -> None:
+    def has_run(self, registers: Registers, on_vm: bool) -> None:
         """Count a finished straight frame; write the program once there were enough of them."""
-        self._frames += 1
-        if self._frames == WRITE_AFTER:
-            self.program = write_program(self.blueprint, registers)
+        self._frames[on_vm] += 1
+        if self._frames[on_vm] == WRITE_AFTER:
+            self.programs[on_vm] = write_program(self.blueprint, registers, on_vm)
 
 
 @final

@@ -87,7 +87,7 @@ def item_calls(frame: Frame, rank: int, step: Step) -> list[LazyResult[Any]]:
     calls = []
     for row in zip(*columns.values(), strict=True):
         call = task.of(*map(quote, fixed), **dict(zip(names, map(_item, row), strict=True)))
-        calls.append(LazyResult(call._task, call._args, call._kwargs, options))
+        calls.append(LazyResult.of(call._task, call._args, options))
     return calls
 
 

@@ -27,7 +27,7 @@ from cascade_core.run.scheduler import Scheduler
 from cascade_core.run.stats import Use
 from cascade_core.vm.blueprint import CHUNK, Blueprint
 from cascade_core.vm.machine import UNFINISHED, execute, is_finished
-from cascade_core.vm.program import MISSED, STOPPED
+from cascade_core.vm.program import STOPPED
 from cascade_core.vm.steps import Registers
 
 if TYPE_CHECKING:
@@ -124,45 +124,32 @@ class Iterations:
         return value
 
     async def _by_program(self, target: LazyResult[Any] | TailCall, use: Use) -> Any:
-        """Iterate by the program of a plan for as long as it can.
+        """Iterate by the program of a plan, if it has one, for as long as that goes on.
 
         Args:
             target: The next target, whose plan was found.
             use: The use of that plan, on the graph path or on the VM.
 
         Returns:
-            What the last iteration came to, or a target that the program is not for.
+            What the last iteration came to; the target, if there was none.
         """
-        plan, on_vm, end = use.plan, use.on_vm, self._slice.end
-        if plan.program is None or not self._calls_directly:
+        program = use.plan.programs.get(use.on_vm)
+        if program is None or not self._calls_directly:
             return target
-        cache, bus, program = self._cache, self._bus, plan.program.run
-        # While no other plan was used since, this one is held, and the most recently used one.
-        while (on_vm or cache.newest is plan) and not bus.listening:
-            try:
-                value = program(target, use)
-            except Exception as error:
-                note_origin(error, plan.blueprint, use.rank)
-                raise
-            kind = type(value)
-            if kind is TailCall or (kind is LazyResult and not on_vm):
-                target = value
-            elif value is MISSED:
-                return target
-            elif value is STOPPED or kind is CoroutineType:
-                return await self._resume(use, value)
-            else:
-                return value
-            if perf_counter() >= end:
-                await self._slice.renew()
-                end = self._slice.end
-        return target
+        try:
+            value = program.run(target, use)
+        except Exception as error:
+            note_origin(error, use.plan.blueprint, use.rank)
+            raise
+        if value is STOPPED or type(value) is CoroutineType:
+            return await self._resume(use, value)
+        return value
 
     # -- one frame ----------------------------------------------------------------------------
 
     async def _frame(self, use: Use, inputs: list[Any], is_head: bool) -> Any:
         """Run one frame of the target to what the target returns."""
-        use.iterations += 1
+        next(use.ticks)
         blueprint = use.plan.blueprint
         if self._engine.takes_plans and blueprint.steps is None:
             return await self._by_executor(use, inputs)
@@ -186,7 +173,7 @@ class Iterations:
                 raise
             if not is_through:
                 return await self._leave_straight(use, registers)
-        use.plan.has_run(registers)
+        use.plan.has_run(registers, use.on_vm)
         return registers[blueprint.graph.root]
 
     async def _resume(self, use: Use, value: Any) -> Any:

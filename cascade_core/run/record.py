@@ -76,7 +76,7 @@ class Run:
         if use is None:
             if len(self._uses) >= MAX_USES:
                 self.settle()
-            use = self._uses[plan, on_vm] = Use(plan, self.time_slice, on_vm)
+            use = self._uses[plan, on_vm] = Use(plan, self.engine, self.time_slice, on_vm)
             plan.uses.append(use)
         return use
 

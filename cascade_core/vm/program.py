@@ -1,33 +1,48 @@
 """Programs: a blueprint written out as Python code, for plans that are used again and again.
 
-The code first compares the target with the structure that the plan was made for, call by call: the
-*guard*. If it fits, so that its key would be the plan's, the code counts the iteration and calls
-the tasks, one line each. Two nodes, ``double(increment(n))``, look like this::
+The code is the loop of its plan. For each target it first compares the target with the structure
+that the plan was made for, call by call: the *guard*. If it fits, so that its key would be the
+plan's, the code calls the tasks, one line each; if not, it takes back the tick that counted the
+iteration and returns the target. A loop of two nodes,
+``countdown(n, double(n))``, looks like this::
 
     def plan(target, use):
-        if target._task is not t0 or target._options is not None:
-            return MISSED
-        (c1,) = target._args
-        known = use.known
-        if known is None or c1 is not known[0]:
-            if type(c1) is not LazyResult or c1._task is not t1 or c1._options is not None:
-                return MISSED
-            (d0,) = c1._args
-            if type(d0) is not int and type(d0) not in ATOMS:
-                return MISSED
-            known = use.known = (c1, d0)
-        (c1, d0) = known
-        use.iterations += 1
-        use.rank = 0
-        r1 = f1(d0)
-        if type(r1) is not int and type(r1) in UNFINISHED:
-            return stop(use, locals())
-        use.rank = 1
-        return f0(r1)
+        cache, bus, this, end = use.cache, use.bus, use.plan, use.time_slice.end
+        known1 = None
+        for _ in use.ticks:
+            if cache.newest is not this or bus.listening:
+                return use.refuse(target)
+            if target._task is not t0 or target._options is not None:
+                return use.refuse(target)
+            (d0, c1) = target._args
+            if type(d0) is not int and is_live(d0):
+                return use.refuse(target)
+            if c1 is not known1:
+                if type(c1) is not LazyResult or c1._task is not t1 or c1._options is not None:
+                    return use.refuse(target)
+                (d1,) = c1._args
+                if type(d1) is not int and type(d1) not in ATOMS:
+                    return use.refuse(target)
+                known1 = c1
+            use.rank = 0
+            r1 = f1(d1)
+            if type(r1) is not int and type(r1) in UNFINISHED:
+                return stop(use, locals())
+            use.rank = 1
+            result = f0(d0, r1)
+            r1 = None
+            if type(result) is not LazyResult:
+                if type(result) is not TailCall:
+                    return result
+                result = result.lazy()
+            target = result
+            if clock() >= end:
+                return target
 
 ``c1`` is the call at position 1, ``d0`` the first input, ``r1`` what position 1 came to, ``t1`` and
-``f1`` are a task and its function. Lazy results are immutable: while the target's lazy arguments
-are the objects they were, nothing below them is looked at again.
+``f1`` are a task and its function. While no other plan of the cache was used since, this one is
+held, and is the most recently used one. Lazy results are immutable: where the target's lazy
+arguments are the objects that they were, nothing below them is looked at again.
 
 Nothing that a user named is in the text: tasks, functions, names and types are constants in the
 code's globals. The text stands in ``linecache``, so that tracebacks show it and debuggers step.
@@ -39,11 +54,12 @@ import itertools
 import linecache
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from time import perf_counter
 from types import CodeType, FunctionType
 from typing import Any, Final, TypeAlias, final
 
-from cascade_core.define.lazy import BoundCall, LazyResult
+from cascade_core.define.lazy import BoundCall, LazyResult, TailCall
 from cascade_core.define.quote import Quoted
 from cascade_core.graph.containers import ATOMS, Search, is_container
 from cascade_core.graph.decode import Call, Row
@@ -54,12 +70,9 @@ from cascade_core.vm.steps import Registers
 MAX_NODES: Final = 512
 """Larger graphs are not written out: compiling takes longer than running them a hundred times."""
 
-MISSED: Final = object()
-"""What a program returns for a target of another structure; nothing was run or counted."""
-
 STOPPED: Final = object()
 """What a program returns that came to a result which is no value yet, or to the end of its time
-slice; the frame is in ``use.registers``."""
+slice amid a frame; the frame is in ``use.registers``."""
 
 Run: TypeAlias = Callable[[BoundCall[Any], Any], Any]
 
@@ -71,8 +84,8 @@ class Program:
     """A blueprint as code.
 
     Attributes:
-        run: Takes a target and the ``Use`` of the plan; gives what the target returned, or MISSED
-            or STOPPED.
+        run: Iterates. Takes a target and the ``Use`` of the plan; gives a value, or the next target
+            that is not for it, or STOPPED.
         source: The text of the code, and what its names stand for.
     """
 
@@ -83,23 +96,25 @@ class Program:
         self.source = source
 
 
-def write_program(blueprint: Blueprint, registers: Registers) -> Program | None:
+def write_program(blueprint: Blueprint, registers: Registers, on_vm: bool) -> Program | None:
     """Write a blueprint out as code.
 
     Args:
         blueprint: One that is straight.
         registers: A finished frame of it. The code expects values of the types that it finds there,
             and gets along with others.
+        on_vm: Whether targets are the tail calls of the VM, which are no lookups.
 
     Returns:
-        The program; None if the structure has containers, or more than ``MAX_NODES`` nodes.
+        The program; None if the structure has containers, or more than ``MAX_NODES`` nodes, or on
+        the VM more than one.
 
     Cost: linear in nodes plus arguments; some 20 us for each node.
     """
     rows = blueprint.rows
-    if len(rows) > MAX_NODES or any(_has_containers(row) for row in rows):
+    if len(rows) > (1 if on_vm else MAX_NODES) or any(_has_containers(row) for row in rows):
         return None
-    writer = _Writer(blueprint, registers)
+    writer = _Writer(blueprint, registers, on_vm)
     text = "\n".join(["def plan(target, use):", *_indented(writer.lines()), ""])
     number = next(_numbers)
     filename = f"<cascade plan {number}: {blueprint.graph.structure.digest[:12]}>"
@@ -162,17 +177,18 @@ class _Writer:
         constants: The globals of the code.
     """
 
-    def __init__(self, blueprint: Blueprint, registers: Registers) -> None:
+    def __init__(self, blueprint: Blueprint, registers: Registers, on_vm: bool) -> None:
         self._blueprint = blueprint
         self._registers = registers
+        self._on_vm = on_vm
         self._calls = blueprint.graph.structure.calls
         self._tasks = {task: n for n, task in enumerate(dict.fromkeys(blueprint.graph.tasks))}
         self._bound: set[int] = {0}  # calls that have a name already
         self.constants: dict[str, Any] = {
             "ATOMS": ATOMS,
             "LazyResult": LazyResult,
-            "MISSED": MISSED,
             "NoneType": type(None),
+            "TailCall": TailCall,
             "UNFINISHED": UNFINISHED,
             "clock": perf_counter,
             "is_live": is_live,
@@ -189,35 +205,46 @@ class _Writer:
 
     def lines(self) -> Iterator[str]:
         """The body of the program."""
-        yield from self._check(0, "is_live({})")
-        if len(self._calls) > 1:
-            yield from self._check_below()
-        yield "use.iterations += 1"
-        last = self._blueprint.last
-        for rank in range(last):
-            yield from self._call(rank)
-            if (rank + 1) % CHUNK == 0:
-                yield from _unless("clock() >= use.time_slice.end", "stop(use, locals())")
-        if last:
-            yield f"use.rank = {last}"
-        yield f"return {self._expression(0)}"
+        if self._on_vm:
+            yield "bus, end = use.bus, use.time_slice.end"
+            yield "for _ in use.ticks:"
+            yield from _indented(_unless("bus.listening"))
+        else:
+            yield "cache, bus, this, end = use.cache, use.bus, use.plan, use.time_slice.end"
+            yield from [f"{known} = None" for known in self._known]
+            yield "for _ in use.ticks:"
+            yield from _indented(_unless("cache.newest is not this or bus.listening"))
+        yield from _indented(self._check(0, "is_live({})"))
+        yield from _indented(self._check_below())
+        yield from _indented(self._run())
+        yield from _indented(_go_on_vm() if self._on_vm else _go_on())
+        yield from _indented(_when("clock() >= end", "return target"))
 
     # -- the guard ------------------------------------------------------------------------
 
-    def _check_below(self) -> Iterator[str]:
-        """Compare what is below the target, unless that is what it was the last time."""
-        direct = [f"c{s}" for s in self._blueprint.graph.dependencies[0]]
+    @cached_property
+    def _known(self) -> dict[str, str]:
+        """Names for the target's lazy arguments of the latest iteration, and for those of this one.
+
+        None if there may be anything mutable below them.
+        """
         slots = [~s for call in self._calls[1:] for s in call.parts() if s < 0]
         if not all(type(self._registers[~slot]) in ATOMS for slot in slots):
+            return {}
+        direct = self._blueprint.graph.dependencies[0]
+        return {f"known{source}": f"c{source}" for source in direct}
+
+    def _check_below(self) -> Iterator[str]:
+        """Compare what is below the target, unless that is what it was the last time."""
+        if len(self._calls) == 1:
+            return
+        if not self._known:
             yield from self._check_all_below("is_live({})")
             return
-        known = _tuple([*direct, *(f"d{slot}" for slot in slots)])
-        changed = [f"{name} is not known[{index}]" for index, name in enumerate(direct)]
-        yield "known = use.known"
-        yield f"if known is None or {' or '.join(changed)}:"
+        changed = [f"{call} is not {known}" for known, call in self._known.items()]
+        yield f"if {' or '.join(changed)}:"
         yield from _indented(self._check_all_below("type({}) not in ATOMS"))
-        yield f"    known = use.known = {known}"
-        yield f"{known} = known"
+        yield from [f"    {known} = {call}" for known, call in self._known.items()]
 
     def _check_all_below(self, not_data: str) -> Iterator[str]:
         for position in range(1, len(self._calls)):
@@ -235,20 +262,19 @@ class _Writer:
         name = f"c{position}" if position else "target"
         checks = [f"type({name}) is not LazyResult"] if position else []
         checks.append(f"{name}._task is not t{self._task_number(position)}")
-        checks.append(f"{name}._options is not None")
+        if not self._on_vm:
+            checks.append(f"{name}._options is not None")
         yield from _unless(" or ".join(checks))
-        parameters = call.identity.parameters
-        if parameters.var_positional is not None:
-            yield from _unless(f"len({name}._args) != {len(call.args)}")
-        if parameters.var_keyword is not None:
-            yield from _unless(f"tuple({name}._kwargs) != {self._keywords(position)}")
-        args = [self._bind(source) for source in call.args]
-        kwargs = [self._bind(source) for _, source in call.kwargs]
-        if args:
-            yield f"{_tuple(args)} = {name}._args"
-        if kwargs:
-            yield f"{_tuple(kwargs)} = {name}._kwargs.values()"
-        for (_, source), bound in zip(call.arguments(), [*args, *kwargs], strict=True):
+        sources = [source for _, source in call.arguments()]
+        names = [self._bind(source) for source in sources]
+        extra = call.identity.parameters.var_keyword is not None
+        if not call.identity.has_fixed_arity:
+            yield from _unless(f"len({name}._args) != {len(names) + extra}")
+        if extra:
+            yield from _unless(f"{name}._args[-1] != {self._extra_keywords(position)}")
+        if names:
+            yield f"{_tuple([*names, *(['_'] if extra else [])])} = {name}._args"
+        for source, bound in zip(sources, names, strict=True):
             yield from self._check_argument(source, bound, not_data)
 
     def _bind(self, source: Any) -> str:
@@ -283,14 +309,27 @@ class _Writer:
 
     # -- the calls --------------------------------------------------------------------------
 
+    def _run(self) -> Iterator[str]:
+        """Call all tasks."""
+        last = self._blueprint.last
+        for rank in range(last):
+            yield from self._call(rank)
+            if (rank + 1) % CHUNK == 0:
+                yield from _when("clock() >= end", "return stop(use, locals())")
+        if last:
+            yield f"use.rank = {last}"
+        yield f"result = {self._expression(0)}"
+        if last:
+            yield f"{' = '.join(f'r{position}' for position in range(1, last + 1))} = None"
+
     def _call(self, rank: int) -> Iterator[str]:
         """Call one task, and stop if the result is no value yet."""
         position = self._blueprint.order[rank]
         result = f"r{position}"
         yield f"use.rank = {rank}"
         yield f"{result} = {self._expression(position)}"
-        usual = _unless_it_is(result, self._registers[position], _PLAIN)
-        yield from _unless(f"{usual}type({result}) in UNFINISHED", "stop(use, locals())")
+        unusual = _unless_it_is(result, self._registers[position], _PLAIN)
+        yield from _when(f"{unusual}type({result}) in UNFINISHED", "return stop(use, locals())")
 
     def _expression(self, position: int) -> str:
         call = self._calls[position]
@@ -310,6 +349,14 @@ class _Writer:
         self.constants[name] = tuple([keyword for keyword, _ in self._calls[position].kwargs])
         return name
 
+    def _extra_keywords(self, position: int) -> str:
+        """The constant that holds those that the signature does not name."""
+        call = self._calls[position]
+        declared = len(call.identity.parameters.keyword_only)
+        name = f"extra{position}"
+        self.constants[name] = tuple([keyword for keyword, _ in call.kwargs[declared:]])
+        return name
+
 
 _PLAIN: Final[frozenset[type]] = ATOMS | {dict, frozenset, list, set, tuple}
 """Types of results that the code may expect."""
@@ -321,9 +368,28 @@ def _unless_it_is(name: str, value: object, types: frozenset[type]) -> str:
     return f"type({name}) is not {kind.__name__} and " if kind in types else ""
 
 
-def _unless(refused: str, answer: str = "MISSED") -> Iterator[str]:
-    yield f"if {refused}:"
-    yield f"    return {answer}"
+def _go_on() -> Iterator[str]:
+    """Take the next target from the result of this one; a tail call is its lazy result here."""
+    yield "if type(result) is not LazyResult:"
+    yield "    if type(result) is not TailCall:"
+    yield "        return result"
+    yield "    result = result.lazy()"
+    yield "target = result"
+
+
+def _go_on_vm() -> Iterator[str]:
+    """Take the next target from the result of this one; a lazy result is for the graph path."""
+    yield from _when("type(result) is not TailCall", "return result")
+    yield "target = result"
+
+
+def _unless(refused: str) -> Iterator[str]:
+    return _when(refused, "return use.refuse(target)")
+
+
+def _when(condition: str, action: str) -> Iterator[str]:
+    yield f"if {condition}:"
+    yield f"    {action}"
 
 
 def _tuple(names: list[str]) -> str:
