@@ -45,8 +45,9 @@ class TaskIdentity:
 
     __slots__ = (
         "__weakref__",
-        "arity",
         "has_fixed_arity",
+        "has_keywords",
+        "is_plain",
         "kind",
         "name",
         "parameters",
@@ -57,10 +58,12 @@ class TaskIdentity:
     qualified_name: Final[str]
     parameters: Final[Parameters]
     kind: Final[Kind]
-    arity: Final[int]
-    """How many positional parameters it has."""
+    has_keywords: Final[bool]
+    """Whether calls have arguments that are not positional."""
     has_fixed_arity: Final[bool]
     """Whether every call has the same arguments: there is no ``*`` and no ``**``."""
+    is_plain: Final[bool]
+    """Whether every call has the same arguments, all positional."""
 
     def __init__(
         self, name: str, qualified_name: str, parameters: Parameters, kind: Kind = "call"
@@ -69,8 +72,9 @@ class TaskIdentity:
         self.qualified_name = qualified_name
         self.parameters = parameters
         self.kind = kind
-        self.arity = len(parameters.positional)
+        self.has_keywords = bool(parameters.keyword_only or parameters.var_keyword)
         self.has_fixed_arity = not (parameters.var_positional or parameters.var_keyword)
+        self.is_plain = self.has_fixed_arity and not self.has_keywords
 
     def __repr__(self) -> str:
         return f"<TaskIdentity {self.qualified_name}>"

@@ -6,7 +6,6 @@ from typing import Any
 
 from cascade_core.define.lazy import LazyResult
 from cascade_core.errors import CycleError
-from cascade_core.graph.containers import Shape
 from cascade_core.graph.decode import Call
 from cascade_core.graph.model import Graph
 from cascade_core.graph.reading import Reading, read
@@ -44,7 +43,7 @@ def graph_of(reading: Reading) -> Graph:
     key, _, lazies = reading
     structure = Structure(key)
     # Lazy results are immutable, so only a container can close a cycle between calls.
-    if any(isinstance(token, Shape) for token in key):
+    if structure.decoded.has_containers:
         _refuse_cycle(structure.calls)
     return Graph(structure, [lazy._task for lazy in lazies])
 

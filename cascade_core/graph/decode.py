@@ -8,7 +8,6 @@ many nodes is decoded to *rows*, which are that and no more.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
 
 from cascade_core.define.options import OptionShape
@@ -104,23 +103,26 @@ Row: TypeAlias = "tuple[int, ...] | Call"
 """One call: its sources, if it is plain (no keywords, containers or options); else all of it."""
 
 
-def is_plain(row: Row) -> bool:
-    """Whether a row is nothing but sources."""
-    return type(row) is tuple
+class Decoded(NamedTuple):
+    """What a key says."""
+
+    identities: list[TaskIdentity]
+    """The task of each call by number; the first is the target's."""
+    rows: list[Row]
+    """All else of each call."""
+    has_containers: bool
+    has_options: bool
 
 
-def decode_calls(key: Key) -> Iterator[Call]:
-    """The calls of a structure by number; the first is the target."""
-    for identity, row in decode(key):
-        yield row if isinstance(row, Call) else Call(identity, row, ())
+def decode(key: Key) -> Decoded:
+    """Read a key.
 
-
-def decode(key: Key) -> Iterator[tuple[TaskIdentity, Row]]:
-    """The task and the row of each call of a structure by number; the first is the target.
-
-    Cost: linear in the length of the key.
+    Cost: linear in its length.
     """
-    tokens = iter(key)
+    identities: list[TaskIdentity] = []
+    rows: list[Row] = []
+    args: list[Any] = []  # of the latest call, if it has neither keywords nor options
+    is_open = is_plain = has_containers = has_options = False
     slots = 0
     numbers = 1
 
@@ -134,32 +136,79 @@ def decode(key: Key) -> Iterator[tuple[TaskIdentity, Row]]:
             return numbers - 1
         return token
 
+    def close() -> None:
+        if is_open:
+            rows.append(tuple(args) if is_plain else Call(identities[-1], tuple(args), ()))
+
+    tokens = iter(key)
+    for token in tokens:
+        kind = type(token)
+        if kind is int:
+            if token == DATA:  # `source`, written out: most tokens come here
+                slots += 1
+                args.append(-slots)
+            elif token == NEW:
+                args.append(numbers)
+                numbers += 1
+            else:
+                args.append(token)
+        elif kind is TaskIdentity and is_plain and token.is_plain:
+            rows.append(tuple(args))  # and most calls here
+            identities.append(token)
+            args = []
+        elif kind is Shape:
+            args.append(_container(token, tokens, source))
+            has_containers, is_plain = True, False
+        else:
+            close()
+            shape = token if kind is OptionShape else None
+            has_options |= shape is not None
+            identity: TaskIdentity = token if shape is None else next(tokens)
+            identities.append(identity)
+            args = []
+            is_open = is_plain = shape is None and not identity.has_keywords
+            if not is_open:
+                call = _call(identity, shape, tokens, source)
+                has_containers |= any(type(argument) is tuple for _, argument in call.arguments())
+                rows.append(call)
+            elif identity.parameters.var_positional is not None:
+                next(tokens)  # how many arguments there are, the next call tells
+    close()
+    return Decoded(identities, rows, has_containers, has_options)
+
+
+def decode_calls(key: Key) -> list[Call]:
+    """The calls of a structure by number; the first is the target."""
+    decoded = decode(key)
+    return [
+        row if isinstance(row, Call) else Call(identity, row, ())
+        for identity, row in zip(decoded.identities, decoded.rows, strict=True)
+    ]
+
+
+def _call(
+    identity: TaskIdentity,
+    shape: OptionShape | None,
+    tokens: Iterator[Any],
+    source: Callable[[int], int],
+) -> Call:
+    """Read the rest of a call that has keywords or options."""
+
     def argument() -> Argument:
         token = next(tokens)
         return source(token) if type(token) is int else _container(token, tokens, source)
 
-    for token in tokens:
-        shape = token if type(token) is OptionShape else None
-        identity: TaskIdentity = token if shape is None else next(tokens)
-        parameters = identity.parameters
-        names = parameters.keyword_only
-        size = identity.arity
-        if parameters.var_positional is not None:
-            size = next(tokens)
-        if parameters.var_keyword is not None:
-            names += next(tokens)
-        args: Any = tuple(
-            [
-                source(token) if type(token) is int else _container(token, tokens, source)
-                for token in islice(tokens, size)
-            ]
-        )
-        if shape is None and not names and tuple not in map(type, args):
-            yield identity, args
-            continue
-        kwargs = tuple([(name, argument()) for name in names])
-        options = NO_OPTION_SOURCES if shape is None else _options(shape, tokens, source)
-        yield identity, Call(identity, args, kwargs, options)
+    parameters = identity.parameters
+    names = parameters.keyword_only
+    size = len(parameters.positional)
+    if parameters.var_positional is not None:
+        size = next(tokens)
+    if parameters.var_keyword is not None:
+        names += next(tokens)
+    args = tuple([argument() for _ in range(size)])
+    kwargs = tuple([(name, argument()) for name in names])
+    options = NO_OPTION_SOURCES if shape is None else _options(shape, tokens, source)
+    return Call(identity, args, kwargs, options)
 
 
 def _options(

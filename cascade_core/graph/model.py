@@ -92,7 +92,7 @@ class Graph:
     def __init__(self, structure: Structure, tasks: Sequence[Task[Any]]) -> None:
         self.structure = structure
         self.tasks = tuple(tasks)
-        self.dependencies = tuple([_dependencies(row) for row in structure.rows])
+        self.dependencies = _dependencies(structure.decoded.rows)
         self.root = 0
 
     @cached_property
@@ -125,7 +125,7 @@ class Graph:
     @cached_property
     def demands(self) -> Demands:
         """What the nodes ask of the engine that runs them."""
-        return demands_of(self.tasks, self.structure.rows)
+        return demands_of(self)
 
     def arguments(
         self, position: int, inputs: Sequence[Any], values: Mapping[int, Any] | Sequence[Any]
@@ -155,7 +155,7 @@ class Graph:
                 )
             return value
 
-        return arguments(self.structure.rows[position], value_of)
+        return arguments(self.structure.decoded.rows[position], value_of)
 
     def to_mermaid(self) -> str:
         """The graph as a Mermaid flowchart; options, edge kinds and prunable nodes show."""
@@ -169,15 +169,21 @@ class Graph:
         return f"<Graph {self.tasks[self.root].name}, {len(self.tasks)} nodes>"
 
 
-def _dependencies(row: Row) -> tuple[int, ...]:
-    """What a call depends on, each once, in order."""
-    if isinstance(row, Call):
-        return tuple(dict.fromkeys(row.sources()))
-    if not row or max(row) < 0:
-        return ()
-    if min(row) >= 0 and len(set(row)) == len(row):
-        return row
-    return tuple(dict.fromkeys([source for source in row if source >= 0]))
+def _dependencies(rows: Sequence[Row]) -> list[tuple[int, ...]]:
+    """What each call depends on, each once, in order; the row itself if that is all of it."""
+    found: list[tuple[int, ...]] = []
+    for row in rows:
+        if isinstance(row, Call):
+            found.append(tuple(dict.fromkeys(row.sources())))
+        elif len(row) == 1:
+            found.append(row if row[0] >= 0 else ())
+        elif not row or max(row) < 0:
+            found.append(())
+        elif min(row) >= 0 and len(set(row)) == len(row):
+            found.append(row)
+        else:
+            found.append(tuple(dict.fromkeys([source for source in row if source >= 0])))
+    return found
 
 
 def needed_from(calls: Sequence[Call], number: int) -> set[int]:
@@ -203,20 +209,23 @@ class Demands(NamedTuple):
     """The inputs that hold names of injected resources."""
 
 
-def demands_of(tasks: Sequence[Task[Any]], rows: Sequence[Row]) -> Demands:
+def demands_of(graph: Graph) -> Demands:
     """Gather what the nodes of a graph ask for."""
-    distinct = set(tasks)
-    constraints = tuple(
-        [
+    rows, distinct = graph.structure.decoded.rows, set(graph.tasks)
+    constraints: list[tuple[int, str, int | None]] = []
+    if graph.structure.decoded.has_options:
+        constraints = [
             (position, name, ~source if source < 0 else None)
             for position, row in enumerate(rows)
             if isinstance(row, Call)
             for name, source in row.options.constraints
         ]
-    )
-    injecting = {task for task in distinct if task.kind == "inject"}
-    injected = [~sources_of(row)[0] for t, row in zip(tasks, rows, strict=True) if t in injecting]
-    return Demands(frozenset([t.run_on for t in distinct]), constraints, tuple(injected))
+    injected: list[int] = []
+    if any(task.kind == "inject" for task in distinct):
+        pairs = zip(graph.tasks, rows, strict=True)
+        injected = [~sources_of(row)[0] for task, row in pairs if task.kind == "inject"]
+    places = frozenset([task.run_on for task in distinct])
+    return Demands(places, tuple(constraints), tuple(injected))
 
 
 def sources_of(row: Row) -> Sequence[int]:

@@ -70,6 +70,7 @@ def _walk(target: Any, rank: Callable[[LazyResult[Any]], Any]) -> tuple[Reading,
     inputs: list[Any] = []
     calls: list[Any] = [target]
     numbers: dict[Any, int] = {target: 0}
+    count = 1
     sets_to_sort = False
     for call in calls:
         identity = call._task.identity
@@ -95,7 +96,8 @@ def _walk(target: Any, rank: Callable[[LazyResult[Any]], Any]) -> tuple[Reading,
             if kind is LazyResult:
                 number = numbers.get(value)
                 if number is None:
-                    numbers[value] = len(calls)
+                    numbers[value] = count
+                    count += 1
                     calls.append(value)
                     key.append(NEW)
                 else:
@@ -110,6 +112,7 @@ def _walk(target: Any, rank: Callable[[LazyResult[Any]], Any]) -> tuple[Reading,
                 for part in flatten(value, search, rank):
                     if isinstance(part, LazyResult):
                         key.append(_token(part, numbers, calls))
+                        count = len(calls)
                     elif isinstance(part, Quoted):
                         key.append(DATA)
                         inputs.append(part.value)

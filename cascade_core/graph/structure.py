@@ -15,7 +15,7 @@ from typing import final
 from cascade_core.define.keys import keys_text, type_name
 from cascade_core.define.task import TaskIdentity
 from cascade_core.graph.containers import SETS, Again, Shape
-from cascade_core.graph.decode import Argument, Call, Row, decode, decode_calls
+from cascade_core.graph.decode import Argument, Call, Decoded, decode, decode_calls
 from cascade_core.graph.tokens import Key
 
 
@@ -36,20 +36,21 @@ class Structure:
         return tuple(decode_calls(self.key))
 
     @cached_property
-    def rows(self) -> list[Row]:
-        """Where the arguments of each call come from, by number."""
-        return [row for _, row in decode(self.key)]
+    def decoded(self) -> Decoded:
+        """The key as rows: where the arguments of each call come from."""
+        return decode(self.key)
 
     @property
     def root(self) -> TaskIdentity:
         """The task of the target."""
-        identity: TaskIdentity = next(t for t in self.key if type(t) is TaskIdentity)
+        first, second = self.key[:2] if len(self.key) > 1 else (self.key[0], None)
+        identity: TaskIdentity = first if type(first) is TaskIdentity else second
         return identity
 
     @property
     def identities(self) -> set[TaskIdentity]:
         """The tasks of all calls."""
-        return {token for token in self.key if type(token) is TaskIdentity}
+        return set(self.decoded.identities)
 
     @cached_property
     def digest(self) -> str:
@@ -75,7 +76,7 @@ def node_ids(key: Key) -> list[str]:
 
     Source: R. C. Merkle, CRYPTO '87, doi:10.1007/3-540-48184-2_32.
     """
-    calls = list(decode_calls(key))
+    calls = decode_calls(key)
     digests = [b"?"] * len(calls)
     for number in topological(calls):
         digests[number] = _call_digest(calls[number], digests)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NoReturn, Protocol, runtime_checkable
@@ -46,27 +47,42 @@ class NativeSolver:
             the order of their positions; equal graphs give equal plans.
 
         Cost: O(V + E) time, O(V) memory.
-        Source: A. B. Kahn, CACM 5(11), 1962, doi:10.1145/368996.369025.
         """
-        needed = graph.dependencies
-        waiting = list(map(len, needed))
-        ready = [position for position, count in enumerate(waiting) if not count]
-        dependents: dict[int, list[int]] = {}
-        for position, dependencies in enumerate(needed):
-            for dependency in dependencies:
-                dependents.setdefault(dependency, []).append(position)
-        stages: list[tuple[int, ...]] = []
-        while ready:
-            stages.append(tuple(ready))
-            following = []
-            for position in ready:
-                for dependent in dependents.get(position, ()):
-                    waiting[dependent] -= 1
-                    if not waiting[dependent]:  # the last dependency is the deepest
-                        following.append(dependent)
-            following.sort()
-            ready = following
-        return Plan(tuple(stages))
+        depths = _depths(graph.dependencies)
+        stages: list[list[int]] = [[] for _ in range(max(depths) + 1)]
+        for position, depth in enumerate(depths):
+            stages[depth].append(position)
+        return Plan(tuple(map(tuple, stages)))
+
+
+def _depths(needed: Sequence[tuple[int, ...]]) -> list[int]:
+    """The depth of each node by position: one more than the deepest that it depends on."""
+    # Graphs are numbered breadth first, so what a node depends on mostly comes after it: from the
+    # back, all is known when it is needed. Where it is not, it is found out first.
+    unknown = len(needed)
+    depths = [unknown] * len(needed)
+    depth_of = depths.__getitem__
+    for position in reversed(range(len(needed))):
+        dependencies = needed[position]
+        depth = 1 + max(map(depth_of, dependencies)) if dependencies else 0
+        if depth <= unknown:
+            depths[position] = depth
+        else:
+            _find_out(position, needed, depths)
+    return depths
+
+
+def _find_out(position: int, needed: Sequence[tuple[int, ...]], depths: list[int]) -> None:
+    """Find the depth of a node, and of all unknown ones below it first."""
+    unknown = len(needed)
+    stack = [position]
+    while stack:
+        missing = [d for d in needed[stack[-1]] if depths[d] == unknown]
+        if missing:
+            stack.extend(missing)
+        else:
+            found = stack.pop()
+            depths[found] = 1 + max([depths[d] for d in needed[found]], default=-1)
 
 
 def checked_order(graph: Graph, plan: Plan) -> tuple[int, ...]:
@@ -84,7 +100,9 @@ def checked_order(graph: Graph, plan: Plan) -> tuple[int, ...]:
     order = tuple(chain.from_iterable(plan.stages))
     if not (set(map(type, order)) <= {int} and sorted(order) == list(range(len(graph.tasks)))):
         _refuse_positions(graph, order)
-    ranks = dict(zip(order, range(len(order)), strict=True))
+    ranks = [0] * len(order)
+    for rank, position in enumerate(order):
+        ranks[position] = rank
     rank_of = ranks.__getitem__
     for position, dependencies in enumerate(graph.dependencies):
         if dependencies and max(map(rank_of, dependencies)) > ranks[position]:

@@ -79,7 +79,6 @@ class Engine:
         self.providers, capacities = sort_resources(resources)
         self.limits = Limits(capacities)
         self.slice_ms = checked_slice_ms(slice_ms)
-        self.stats = Stats(self._tally)
         _require("solver", self.solver, "resolve")
         _require("executor", self.executor, "execute")
         _require("bus", self.bus, "publish")
@@ -89,6 +88,11 @@ class Engine:
         self._settled = Tally()
         self._active: dict[int, Run] = {}
         self._thread = 0
+
+    @property
+    def stats(self) -> Stats:
+        """Live counters of all its runs."""
+        return Stats(self._tally)
 
     async def run(
         self,

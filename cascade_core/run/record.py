@@ -31,7 +31,6 @@ class Run:
         id: Its number in this process, from 1.
         engine: The engine that runs it.
         params: What ``engine.run`` was given as ``params``.
-        totals: Its live counters.
         time_slice: How long it may keep the event loop.
         opened: The resources it has opened, once there are any.
     """
@@ -44,23 +43,25 @@ class Run:
         "opened",
         "params",
         "time_slice",
-        "totals",
     )
 
     id: Final[int]
     engine: Final[Engine]
     params: Final[Mapping[str, Any]]
-    totals: Final[Stats]
 
     def __init__(self, engine: Engine, params: Mapping[str, Any] | None) -> None:
         self.id = next(_ids)
         self.engine = engine
         self.params = MappingProxyType(dict(params or {}))
-        self.totals = Stats(self.tally)
         self.time_slice = TimeSlice(engine.slice_ms)
         self._tally = Tally(runs=1)
         self._uses: dict[tuple[CachedPlan, bool], Use] = {}
         self.opened: OpenResources | None = None
+
+    @property
+    def totals(self) -> Stats:
+        """Its live counters."""
+        return Stats(self.tally)
 
     def tally(self) -> Tally:
         """All that this run has done so far, as a copy."""
@@ -83,8 +84,9 @@ class Run:
     def go_on_node_by_node(self, use: Use) -> None:
         """Of the frame that runs straight, count what has not begun as it begins."""
         blueprint = use.plan.blueprint
-        self._tally.tasks.subtract(blueprint.names[use.rank + 1 :])
-        use.rank = blueprint.last
+        if use.rank < blueprint.last:
+            self._tally.tasks.subtract(blueprint.names[use.rank + 1 :])
+            use.rank = blueprint.last
 
     def resources(self) -> OpenResources:
         """What it opens resources with."""

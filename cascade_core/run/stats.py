@@ -77,7 +77,8 @@ class Tally:
         self.hits += use.hits
         for name, count in blueprint.work.items():
             self.tasks[name] += count * frames
-        self.tasks.subtract(blueprint.names[use.rank + 1 :])
+        if use.rank < blueprint.last:
+            self.tasks.subtract(blueprint.names[use.rank + 1 :])
 
 
 _MOST = sys.maxsize

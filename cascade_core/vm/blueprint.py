@@ -62,29 +62,30 @@ class Blueprint:
         order: The positions of the graph's nodes in plan order.
         slots: How many inputs a frame has.
         last: The rank of the last node: the target, for all others lead to it.
+        tasks: How many nodes each task has.
         straight: Whether it can run without awaiting: every task is sync and local.
         steps: What there is to a node beyond its call, by rank; None if all are bare calls.
-        names: Task names by rank.
         work: Executions of one complete frame by task name, if all its nodes are bare calls.
     """
 
     def __init__(self, graph: Graph, order: tuple[int, ...], slots: int) -> None:
-        tasks = graph.tasks
         self.graph = graph
         self.order = order
         self.slots = slots
         self.last = len(order) - 1
+        self.tasks = Counter(graph.tasks)
         self.steps = steps_of(graph, order)
         self.straight = self.steps is None and not any(
-            task.is_async or task.run_on != "local" for task in set(tasks)
+            task.is_async or task.run_on != "local" for task in self.tasks
         )
-        self.names = tuple([tasks[position].name for position in order])
-        self.work = Counter(self.names)
+        self.work: Counter[str] = Counter()
+        for task, count in self.tasks.items():
+            self.work[task.name] += count
 
     @property
     def rows(self) -> Sequence[Row]:
         """Where the arguments of each node come from, by position."""
-        return self.graph.structure.rows
+        return self.graph.structure.decoded.rows
 
     def registers(self, inputs: list[Any]) -> Registers:
         """The registers of a new frame, no node of which has run."""
@@ -101,6 +102,11 @@ class Blueprint:
     def node(self, rank: int) -> Node:
         """The node at ``rank``."""
         return self.graph.nodes[self.order[rank]]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Task names by rank."""
+        return tuple([self.graph.tasks[position].name for position in self.order])
 
     @cached_property
     def ranks(self) -> list[int]:

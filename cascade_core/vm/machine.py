@@ -10,7 +10,6 @@ from types import CoroutineType
 from typing import Any, Protocol
 
 from cascade_core.define.lazy import LazyResult, TailCall
-from cascade_core.graph.decode import Call
 from cascade_core.vm.blueprint import Blueprint
 from cascade_core.vm.steps import Registers
 
@@ -44,12 +43,18 @@ def execute(
     result: Any = None
     for rank in range(first, stop):
         position = order[rank]
-        row = rows[position]
+        row: Any = rows[position]
         fn = tasks[position].fn
         progress.rank = rank
-        if not isinstance(row, Call):
+        if type(row) is tuple:
             if len(row) == 1:
                 result = fn(registers[row[0]])
+            elif len(row) == 3:
+                a, b, c = row
+                result = fn(registers[a], registers[b], registers[c])
+            elif len(row) == 2:
+                a, b = row
+                result = fn(registers[a], registers[b])
             else:
                 result = fn(*[registers[source] for source in row])
         else:

@@ -62,7 +62,6 @@ from typing import Any, Final, TypeAlias, final
 from cascade_core.define.lazy import BoundCall, LazyResult, TailCall
 from cascade_core.define.quote import Quoted
 from cascade_core.graph.containers import ATOMS, Search, is_container
-from cascade_core.graph.decode import Call, Row
 from cascade_core.vm.blueprint import CHUNK, PENDING, Blueprint
 from cascade_core.vm.machine import UNFINISHED
 from cascade_core.vm.steps import Registers
@@ -111,8 +110,8 @@ def write_program(blueprint: Blueprint, registers: Registers, on_vm: bool) -> Pr
 
     Cost: linear in nodes plus arguments; some 20 us for each node.
     """
-    rows = blueprint.rows
-    if len(rows) > (1 if on_vm else MAX_NODES) or any(_has_containers(row) for row in rows):
+    size = len(blueprint.order)
+    if size > (1 if on_vm else MAX_NODES) or blueprint.graph.structure.decoded.has_containers:
         return None
     writer = _Writer(blueprint, registers, on_vm)
     text = "\n".join(["def plan(target, use):", *_indented(writer.lines()), ""])
@@ -136,10 +135,6 @@ def _named(function: FunctionType, name: str) -> FunctionType:
     """The function under a name that tracebacks show; any string will do."""
     code: CodeType = function.__code__.replace(co_name=name, co_qualname=name)
     return FunctionType(code, function.__globals__, name)
-
-
-def _has_containers(row: Row) -> bool:
-    return isinstance(row, Call) and any(not isinstance(arg, int) for _, arg in row.arguments())
 
 
 def is_live(value: object) -> bool:

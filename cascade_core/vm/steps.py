@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeAlias
 
 from cascade_core.define.task import Kind
-from cascade_core.graph.decode import NO_OPTION_SOURCES, Argument, Call, parts_of
+from cascade_core.graph.decode import Argument, Call, parts_of
 from cascade_core.graph.model import Graph, assemble
 
 Registers: TypeAlias = list[Any]
@@ -65,10 +65,7 @@ def steps_of(graph: Graph, order: tuple[int, ...]) -> tuple[Step, ...] | None:
         order: Positions of the graph's nodes in plan order.
     """
     are_calls = all(task.kind == "call" and not task.pure for task in set(graph.tasks))
-    if are_calls and not any(
-        isinstance(row, Call) and row.options is not NO_OPTION_SOURCES
-        for row in graph.structure.rows
-    ):
+    if are_calls and not graph.structure.decoded.has_options:
         return None
     calls = graph.structure.calls
     injected = {p for p, task in enumerate(graph.tasks) if task.kind == "inject"}
