@@ -118,9 +118,18 @@ class Graph:
         )
 
     @cached_property
+    def firm_dependencies(self) -> list[tuple[int, ...]]:
+        """The same without what a select needs only for one of its routes."""
+        if not any(task.kind == "select" for task in set(self.tasks)):
+            return self.dependencies
+        return [tuple(dict.fromkeys(call.firm_sources())) for call in self.structure.calls]
+
+    @cached_property
     def prunable(self) -> frozenset[int]:
         """The positions of nodes that only routes need, and that run only if one is chosen."""
-        return frozenset(range(len(self.tasks))) - needed_from(self.structure.calls, self.root)
+        if self.firm_dependencies is self.dependencies:
+            return frozenset()
+        return frozenset(range(len(self.tasks))) - _needed(self.firm_dependencies, self.root)
 
     @cached_property
     def demands(self) -> Demands:
@@ -186,15 +195,15 @@ def _dependencies(rows: Sequence[Row]) -> list[tuple[int, ...]]:
     return found
 
 
-def needed_from(calls: Sequence[Call], number: int) -> set[int]:
-    """A call and all that it needs whatever is selected."""
-    needed = {number}
-    stack = [number]
+def _needed(dependencies: Sequence[tuple[int, ...]], position: int) -> set[int]:
+    """A node and all that it needs."""
+    needed = {position}
+    stack = [position]
     while stack:
-        for source in calls[stack.pop()].firm_sources():
-            if source not in needed:
-                needed.add(source)
-                stack.append(source)
+        for dependency in dependencies[stack.pop()]:
+            if dependency not in needed:
+                needed.add(dependency)
+                stack.append(dependency)
     return needed
 
 

@@ -141,7 +141,9 @@ class Frame:
 
     def ready(self, first: int = 0) -> list[int]:
         """The ranks from ``first`` on that wait for nothing."""
-        return [r for r in range(first, len(self._waiting)) if self._is_ready(r)]
+        waiting = self._waiting
+        ready = [rank for rank in range(first, len(waiting)) if not waiting[rank]]
+        return ready if self._needed is None else [r for r in ready if r in self._needed]
 
     def result(self, rank: int) -> Any:
         """What a node came to, PENDING or SKIPPED."""
@@ -162,13 +164,14 @@ class Frame:
         Returns:
             The ranks that are ready because of it.
         """
-        ready = []
+        waiting, needed = self._waiting, self._needed
         dependents = self._dependents[rank]
-        if rank in self._route_dependents:
-            dependents = [*dependents, *self._route_dependents.pop(rank)]
+        if self._route_dependents:
+            dependents = [*dependents, *self._route_dependents.pop(rank, ())]
+        ready = []
         for dependent in dependents:
-            self._waiting[dependent] -= 1
-            if self._is_ready(dependent):
+            waiting[dependent] -= 1
+            if not waiting[dependent] and (needed is None or dependent in needed):
                 ready.append(dependent)
         return ready
 
@@ -222,9 +225,6 @@ class Frame:
 
     def _is_open(self, rank: int) -> bool:
         return self.result(rank) is PENDING
-
-    def _is_ready(self, rank: int) -> bool:
-        return not self._waiting[rank] and (self._needed is None or rank in self._needed)
 
 
 class _Needed:

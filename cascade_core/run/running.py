@@ -5,83 +5,87 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import deque
-from collections.abc import Callable, Coroutine
-from typing import Any, NamedTuple, final
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias, final
 
 from cascade_core.run.calls import Execution
 from cascade_core.run.frame import Frame
+from cascade_core.run.notes import note_origin
+
+Work: TypeAlias = Callable[[Frame, int], Awaitable[Any]]
+"""What is awaited for a node."""
 
 
-class Ended(NamedTuple):
-    """An asyncio task that came to a result for a node."""
+@final
+class Failed:
+    """What an asyncio task gives whose work raised something."""
 
-    frame: Frame
-    rank: int
-    result: Any
-
-
-class _Fatal:
-    """A KeyboardInterrupt or SystemExit; it would end the event loop if it left an asyncio task."""
+    __slots__ = ("error",)
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
-
-
-class _Watched(NamedTuple):
-    frame: Frame
-    rank: int
-    begun: tuple[Execution, Any] | None
-    """An execution whose coroutine the asyncio task goes on with."""
 
 
 @final
 class Running:
     """Asyncio tasks that work for nodes.
 
+    Each reports what it came to when it ends, and raises nothing itself: a KeyboardInterrupt would
+    end the event loop, and an exception that nobody asks for is complained about. Only one that was
+    cancelled before its first step reports nothing; it is looked for once all have had that.
+
     Attributes:
         has_unstarted: Whether one of them may have yet to take its first step.
+        tasks: Those that have not ended, by number.
+        ended: What those came to that have and were not collected: node and result.
     """
 
     def __init__(self) -> None:
         self.has_unstarted = False
-        self._tasks: dict[asyncio.Task[Any], _Watched] = {}
-        self._ended: deque[asyncio.Task[Any]] = deque()
+        self.ended: deque[tuple[Frame, int, Any]] = deque()
+        self.tasks: dict[int, tuple[asyncio.Task[None], Frame, int]] = {}
+        self._loop = asyncio.get_running_loop()
+        self._started = 0  # how many there were; this numbers them
+        self._begun = 0  # how many of them have taken their first step
+        self._executions: dict[int, tuple[Execution, Any]] = {}  # that a task is to go on with
         self._wake: asyncio.Future[None] | None = None
 
-    def __bool__(self) -> bool:
-        return bool(self._tasks)
-
-    def spawn(self, frame: Frame, rank: int, function: Callable[..., Any], *args: Any) -> None:
-        """Start an asyncio task that awaits ``function(*args)`` for a node."""
-        self._watch(_guarded(function, *args), _Watched(frame, rank, None))
+    def spawn(self, frame: Frame, rank: int, function: Work, name: str | None = None) -> None:
+        """Start an asyncio task, of some name, that awaits ``function(frame, rank)`` for a node."""
+        number = self._started
+        self._started += 1
+        work = self._work(number, frame, rank, function)
+        task = self._loop.create_task(work, name=name)
+        self.tasks[number] = (task, frame, rank)
 
     def go_on(self, execution: Execution, coroutine: Any) -> None:
         """Start an asyncio task for an execution whose call gave a coroutine."""
-        watched = _Watched(execution.frame, execution.rank, (execution, coroutine))
-        self._watch(_guarded(execution.await_it, coroutine), watched)
+        self._executions[self._started] = (execution, coroutine)
+        self.spawn(execution.frame, execution.rank, lambda *_: execution.await_it(coroutine))
 
-    def has_ended(self) -> bool:
-        """Whether one of them has ended and was not collected."""
-        return bool(self._ended)
-
-    def collect(self) -> Ended:
-        """Take the first that has ended.
-
-        Raises:
-            BaseException: What it ended with.
-        """
-        task = self._ended.popleft()
-        frame, rank, begun = self._tasks.pop(task)
-        _close_unstarted(begun)
-        result = task.result()
-        if type(result) is _Fatal:
-            raise result.error
-        return Ended(frame, rank, result)
+    async def _work(self, number: int, frame: Frame, rank: int, function: Work) -> None:
+        self._begun += 1
+        try:
+            result = await function(frame, rank)
+        except GeneratorExit:  # the event loop is gone
+            raise
+        except BaseException as error:
+            if isinstance(error, Exception):
+                note_origin(error, frame.blueprint, rank)
+            result = Failed(error)
+        del self.tasks[number]
+        self.ended.append((frame, rank, result))
+        wake = self._wake
+        if wake is not None and not wake.done():
+            wake.set_result(None)
 
     async def wait(self) -> None:
         """Wait until one of them ends."""
-        self.has_unstarted = False
-        self._wake = asyncio.get_running_loop().create_future()
+        if self._begun < self._started:
+            await self.let_begin()
+        if self.ended:
+            return
+        self._wake = self._loop.create_future()
         try:
             await self._wake
         finally:
@@ -91,11 +95,23 @@ class Running:
         """Let all of them take their first step."""
         self.has_unstarted = False
         await asyncio.sleep(0)
+        if self._begun < self._started:
+            self._find_cancelled()
+        self._executions.clear()
+
+    def _find_cancelled(self) -> None:
+        """End those that were cancelled before their first step."""
+        self._begun = self._started
+        for number, (task, frame, rank) in list(self.tasks.items()):
+            if task.done():
+                self._close_unstarted(number)
+                del self.tasks[number]
+                self.ended.append((frame, rank, Failed(asyncio.CancelledError())))
 
     def cancel(self) -> None:
         """Cancel all of them; they end when the event loop goes on, if it does."""
-        for task, watched in self._tasks.items():
-            _close_unstarted(watched.begun)
+        for number, (task, _, _) in self.tasks.items():
+            self._close_unstarted(number)
             if not task.get_loop().is_closed():
                 task.cancel()
 
@@ -106,41 +122,26 @@ class Running:
             asyncio.CancelledError: This was cancelled meanwhile.
         """
         cancelled: asyncio.CancelledError | None = None
-        while not all(task.done() for task in self._tasks):
-            for task in self._tasks:
+        numbers = list(self.tasks)
+        tasks = [task for task, _, _ in self.tasks.values()]
+        while not all(task.done() for task in tasks):
+            for task in tasks:
                 task.cancel()
             try:
-                await asyncio.wait(self._tasks)
+                await asyncio.wait(tasks)
             except asyncio.CancelledError as error:
                 cancelled = error
-        for task, watched in self._tasks.items():
-            _close_unstarted(watched.begun)
-            if not task.cancelled():
-                task.exception()  # seen: only the first failure is raised
-        self._tasks.clear()
+        for number in numbers:
+            self._close_unstarted(number)
+        self.tasks.clear()
         if cancelled is not None:
             raise cancelled
 
-    def _watch(self, coroutine: Coroutine[Any, Any, Any], watched: _Watched) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks[task] = watched
-        task.add_done_callback(self._on_done)
-
-    def _on_done(self, task: asyncio.Task[Any]) -> None:
-        self._ended.append(task)
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
-
-
-async def _guarded(function: Callable[..., Any], *args: Any) -> Any:
-    try:
-        return await function(*args)
-    except (KeyboardInterrupt, SystemExit) as error:
-        return _Fatal(error)
-
-
-def _close_unstarted(begun: tuple[Execution, Any] | None) -> None:
-    """End an execution whose coroutine was cancelled before its first step."""
-    if begun is not None and inspect.getcoroutinestate(begun[1]) == inspect.CORO_CREATED:
-        begun[1].close()
-        begun[0].finish(asyncio.CancelledError())
+    def _close_unstarted(self, number: int) -> None:
+        """End an execution whose coroutine was cancelled before its first step."""
+        if number not in self._executions:
+            return
+        execution, coroutine = self._executions.pop(number)
+        if inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
+            coroutine.close()
+            execution.finish(asyncio.CancelledError())

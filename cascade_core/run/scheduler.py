@@ -17,10 +17,9 @@ For bare sync tasks this is plan order exactly: what ``machine.execute`` does, n
 
 from __future__ import annotations
 
-import heapq
 import itertools
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeAlias, final
@@ -35,9 +34,10 @@ from cascade_core.run.calls import Caller, Execution
 from cascade_core.run.frame import Deferred, Frame, Items, Parent, Store
 from cascade_core.run.memo import Entry
 from cascade_core.run.notes import note_origin
+from cascade_core.run.ready import Ready
 from cascade_core.run.record import Run
 from cascade_core.run.reuse import Reused, key_of, save, store_of
-from cascade_core.run.running import Running
+from cascade_core.run.running import Failed, Running, Work
 from cascade_core.run.slice import TimeSlice
 from cascade_core.vm.blueprint import CHUNK, PENDING, SKIPPED, Blueprint
 from cascade_core.vm.steps import Registers, Step
@@ -75,10 +75,11 @@ class Scheduler:
         self._bus = engine.bus
         self._calls_directly = type(engine.executor) is LocalExecutor
         self._caller = Caller(engine, run)
+        self._bare_call: Work = self._caller.bare if self._calls_directly else self._caller.call
         self._slice = time_slice
         self._open_plan = open_plan
         self._serials = itertools.count()
-        self._ready: list[tuple[int, int, Frame]] = []
+        self._ready = Ready()
         self._running = Running()
         self._memo: dict[bytes, Entry] = {}
         self._values: deque[tuple[Frame, int, Any]] = deque()  # final, not yet delivered
@@ -110,18 +111,23 @@ class Scheduler:
         frame = Frame(blueprint, registers, None, next(self._serials), is_head)
         try:
             self._resume(frame, done)
+            ended, unopened, ready = self._running.ended, self._unopened, self._ready
             while self._result is _UNSET:
-                if self._running.has_ended():
-                    self._collect()
+                if ended:
+                    ready_frame, rank, result = ended.popleft()
+                    self._collect(ready_frame, rank, result)
                     continue
-                if self._unopened:
+                if unopened:
                     self._open_item()
-                elif self._ready:
-                    _, rank, ready_frame = heapq.heappop(self._ready)
-                    await self._start(ready_frame, rank)
                 else:
-                    await self._running.wait()
-                    continue
+                    entry = ready.pop()
+                    if entry is None:
+                        await self._running.wait()
+                        continue
+                    _, rank, ready_frame = entry
+                    pause = self._start(ready_frame, rank)
+                    if pause is not None:
+                        await pause
                 self._steps += 1
                 if not self._steps % CHUNK and perf_counter() >= self._slice.end:
                     await self._slice.renew()
@@ -138,7 +144,7 @@ class Scheduler:
         last = done - 1
         for rank in range(last):
             frame.release(rank)
-        self._push(frame, frame.ready(done))
+        self._ready.push(frame, frame.ready(done))
         if done:
             value = frame.result(last)
             if type(value) is CoroutineType:
@@ -146,37 +152,49 @@ class Scheduler:
             else:
                 self._settle(frame, last, value)
 
-    def _push(self, frame: Frame, ranks: list[int]) -> None:
-        for rank in ranks:
-            heapq.heappush(self._ready, (frame.serial, rank, frame))
-
     # -- starting a node ------------------------------------------------------------------
 
-    async def _start(self, frame: Frame, rank: int) -> None:
-        is_sync = self._calls_directly and not frame.blueprint.task(rank).is_async
-        if is_sync and self._running.has_unstarted:
+    def _start(self, frame: Frame, rank: int) -> Awaitable[None] | None:
+        """Start a node, or do what there is to do first.
+
+        Returns:
+            What has to be awaited before another one is started.
+        """
+        blueprint, running = frame.blueprint, self._running
+        task = blueprint.graph.tasks[blueprint.order[rank]]
+        is_sync = self._calls_directly and not task.is_async
+        if is_sync and running.has_unstarted:
             # Those come first in plan order: let them begin first, and fail first.
-            self._push(frame, [rank])
-            await self._running.let_begin()
-            return
-        step = frame.step(rank)
-        if step is not None:
+            self._ready.push(frame, [rank])
+            return running.let_begin()
+        call = self._bare_call
+        if blueprint.steps is not None:
+            step = blueprint.steps[rank]
             try:
                 if not self._prepare(frame, rank, step):
-                    return
+                    return None
             except Exception as error:
-                note_origin(error, frame.blueprint, rank)
+                note_origin(error, blueprint, rank)
                 raise
-        is_managed = step is not None and step.is_managed
-        if is_sync and not is_managed:
+            if step.is_managed:
+                call, is_sync = self._caller.managed, False
+        if is_sync:
             self._call(frame, rank)
+        elif running.tasks or self._ready:
+            running.spawn(frame, rank, call, task.name)
+            running.has_unstarted = True
         else:
-            call = self._caller.managed if is_managed else self._caller.call
-            if self._ready or self._running:
-                self._running.spawn(frame, rank, call, frame, rank)
-                self._running.has_unstarted = True
-            else:  # alone: no asyncio task is needed to wait for it
-                self._settle(frame, rank, await call(frame, rank))
+            return self._call_alone(call, frame, rank)
+        return None
+
+    async def _call_alone(self, call: Work, frame: Frame, rank: int) -> None:
+        """Make a call beside which nothing runs: no asyncio task is needed to wait for it."""
+        try:
+            value = await call(frame, rank)
+        except Exception as error:
+            note_origin(error, frame.blueprint, rank)
+            raise
+        self._settle(frame, rank, value)
 
     def _call(self, frame: Frame, rank: int) -> None:
         """Call a sync task here and now."""
@@ -215,7 +233,7 @@ class Scheduler:
         self._run.tell(TaskSkipped, frame.blueprint, rank, reason)
         if rank == frame.target:
             raise DependencyMissingError(frame.blueprint.names[rank], reason)
-        self._push(frame, frame.done(rank, SKIPPED))
+        self._ready.push(frame, frame.done(rank, SKIPPED))
 
     def _lacks(self, frame: Frame, rank: int, registers: tuple[int, ...]) -> bool:
         """Open the resources that stand in some registers, and put their values there.
@@ -232,7 +250,9 @@ class Scheduler:
                 if value is not MISSING:
                     frame.registers[register] = value
         if missing:
-            self._running.spawn(frame, rank, self._open_resources, frame, rank, registers)
+            self._running.spawn(
+                frame, rank, lambda *_: self._open_resources(frame, rank, registers)
+            )
         return missing
 
     async def _open_resources(self, frame: Frame, rank: int, registers: tuple[int, ...]) -> Any:
@@ -296,7 +316,7 @@ class Scheduler:
     def _select(self, frame: Frame, rank: int, step: Step) -> None:
         """Choose a route and wait for it; the second time, take its value."""
         if rank not in frame.chosen:
-            self._push(frame, frame.choose(rank, inputs.route_number(frame, rank, step)))
+            self._ready.push(frame, frame.choose(rank, inputs.route_number(frame, rank, step)))
             return
         route = step.routes[frame.chosen[rank]]
         if not self._lacks(frame, rank, route.injected):
@@ -321,13 +341,15 @@ class Scheduler:
 
     # -- settling a node --------------------------------------------------------------------
 
-    def _collect(self) -> None:
+    def _collect(self, frame: Frame, rank: int, result: Any) -> None:
         """Take what an asyncio task came to, whatever it was for."""
-        frame, rank, result = self._running.collect()
-        if result is _PREPARED:
-            self._push(frame, [rank])
-        elif type(result) is _Saved:
+        kind = type(result)
+        if kind is Failed:
+            raise result.error
+        if kind is _Saved:
             self._deliver(frame, rank, result.value)
+        elif result is _PREPARED:
+            self._ready.push(frame, [rank])
         else:
             self._settle(frame, rank, result)
 
@@ -337,7 +359,12 @@ class Scheduler:
         if kind is Reused:
             self._reuse(frame, rank, value.value)
         elif kind is not LazyResult and kind is not TailCall:
-            self._finish(frame, rank, value)
+            if frame.owed or rank == frame.target:
+                self._finish(frame, rank, value)
+            else:  # what that comes to where only dependents wait for it
+                ready = frame.done(rank, value)
+                if ready:
+                    self._ready.push(frame, ready)
         elif rank != frame.target:
             self._open(value, Parent(frame, rank))
         elif frame.parent is not None:
@@ -357,13 +384,13 @@ class Scheduler:
             owed = tail_of.owed.get(tail_of.target)
             if owed:
                 frame.owed[frame.target] = owed
-        self._push(frame, frame.ready())
+        self._ready.push(frame, frame.ready())
 
     def _finish(self, frame: Frame, rank: int, value: Any) -> None:
         """A node has its final value: result caches get it first, if they are owed it."""
         stores = [owed for owed in frame.owed.get(rank, ()) if type(owed) is Store]
         if stores and not (rank == frame.target and frame.parent is None):
-            self._running.spawn(frame, rank, _save_all, stores, value)
+            self._running.spawn(frame, rank, lambda *_: _save_all(stores, value))
         else:
             self._deliver(frame, rank, value)
 
@@ -389,7 +416,7 @@ class Scheduler:
                 for waiter in owed.waiters:
                     self._reuse(*waiter, value)
         if rank != frame.target:
-            self._push(frame, frame.done(rank, value))
+            self._ready.push(frame, frame.done(rank, value))
         elif frame.parent is not None:
             self._tell_pruned(frame)
             parent, parent_rank, item = frame.parent

@@ -12,12 +12,11 @@ by position, everything that goes on in plan order by rank.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, final
 
 from cascade_core.define.task import Task
-from cascade_core.graph.decode import Row
+from cascade_core.graph.decode import Call
 from cascade_core.graph.model import Graph, Node, arguments
 from cascade_core.vm.steps import Registers, steps_of
 
@@ -59,6 +58,7 @@ class Blueprint:
 
     Attributes:
         graph: What it was compiled from.
+        rows: Where the arguments of each node come from, by position.
         order: The positions of the graph's nodes in plan order.
         slots: How many inputs a frame has.
         last: The rank of the last node: the target, for all others lead to it.
@@ -70,6 +70,7 @@ class Blueprint:
 
     def __init__(self, graph: Graph, order: tuple[int, ...], slots: int) -> None:
         self.graph = graph
+        self.rows = graph.structure.decoded.rows
         self.order = order
         self.slots = slots
         self.last = len(order) - 1
@@ -82,18 +83,16 @@ class Blueprint:
         for task, count in self.tasks.items():
             self.work[task.name] += count
 
-    @property
-    def rows(self) -> Sequence[Row]:
-        """Where the arguments of each node come from, by position."""
-        return self.graph.structure.decoded.rows
-
     def registers(self, inputs: list[Any]) -> Registers:
         """The registers of a new frame, no node of which has run."""
         return [PENDING] * len(self.order) + inputs[::-1]
 
     def arguments(self, rank: int, registers: Registers) -> tuple[list[Any], dict[str, Any]]:
         """What to call the node at ``rank`` with."""
-        return arguments(self.rows[self.order[rank]], registers.__getitem__)
+        row = self.rows[self.order[rank]]
+        if isinstance(row, Call):
+            return arguments(row, registers.__getitem__)
+        return [registers[source] for source in row], {}
 
     def task(self, rank: int) -> Task[Any]:
         """The task of the node at ``rank``."""
@@ -119,21 +118,17 @@ class Blueprint:
     @cached_property
     def links(self) -> Links:
         """Who waits for whom. Made when first asked for: a straight run needs none of it."""
-        sources = [self.firm_sources(rank) for rank in range(len(self.order))]
+        needed, ranks = self.graph.firm_dependencies, self.ranks
         dependents: list[list[int]] = [[] for _ in self.order]
-        for rank, needed in enumerate(sources):
-            for source in needed:
-                dependents[source].append(rank)
-        prunable = frozenset([self.ranks[position] for position in self.graph.prunable])
-        return Links(list(map(len, sources)), dependents, prunable)
+        for rank, position in enumerate(self.order):
+            for source in needed[position]:
+                dependents[ranks[source]].append(rank)
+        waits = [len(needed[position]) for position in self.order]
+        return Links(waits, dependents, frozenset([ranks[p] for p in self.graph.prunable]))
 
     def firm_sources(self, rank: int) -> list[int]:
         """The ranks that a node waits for whatever is selected, each once."""
-        position = self.order[rank]
-        needed = self.graph.dependencies[position]
-        if self.graph.tasks[position].kind == "select":
-            needed = tuple(dict.fromkeys(self.graph.structure.calls[position].firm_sources()))
-        return [self.ranks[source] for source in needed]
+        return [self.ranks[p] for p in self.graph.firm_dependencies[self.order[rank]]]
 
     def listing(self) -> str:
         """The blueprint as text, one line per node, ``d0 d1 ...`` being the inputs."""
