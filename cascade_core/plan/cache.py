@@ -5,7 +5,7 @@ It holds plans, tasks and structures; never argument values.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import NamedTuple, Protocol, final
 
 from cascade_core.define.task import Task
@@ -14,7 +14,7 @@ from cascade_core.graph.tokens import Key
 from cascade_core.plan.miss import History, Miss
 from cascade_core.plan.solver import Plan
 from cascade_core.vm.blueprint import Blueprint
-from cascade_core.vm.program import Program, write_program
+from cascade_core.vm.program import Flavour, Program, write_program
 from cascade_core.vm.steps import Registers
 
 WRITE_AFTER = 32
@@ -63,7 +63,7 @@ class CachedPlan:
     Attributes:
         plan: What the solver gave.
         blueprint: What runs it.
-        programs: What runs it faster, once it has been used often; by whether that is on the VM.
+        programs: What runs it faster, once it has been used often.
         hits_settled: Lookups by runs that are over.
         uses: What runs that are under way make of it.
 
@@ -75,10 +75,10 @@ class CachedPlan:
     def __init__(self, plan: Plan, blueprint: Blueprint) -> None:
         self.plan = plan
         self.blueprint = blueprint
-        self.programs: dict[bool, Program | None] = {}
+        self.programs: dict[Flavour, Program | None] = {}
         self.hits_settled = 0
         self.uses: list[_CountsHits] = []
-        self._frames = {False: 0, True: 0}
+        self._frames: Counter[Flavour] = Counter()
 
     @property
     def hits(self) -> int:
@@ -91,11 +91,11 @@ class CachedPlan:
         programs = [program.source for program in self.programs.values() if program]
         return programs[0] if programs else self.blueprint.listing()
 
-    def has_run(self, registers: Registers, on_vm: bool) -> None:
+    def has_run(self, registers: Registers, flavour: Flavour) -> None:
         """Count a finished straight frame; write the program once there were enough of them."""
-        self._frames[on_vm] += 1
-        if self._frames[on_vm] == WRITE_AFTER:
-            self.programs[on_vm] = write_program(self.blueprint, registers, on_vm)
+        self._frames[flavour] += 1
+        if self._frames[flavour] == WRITE_AFTER:
+            self.programs[flavour] = write_program(self.blueprint, registers, flavour)
 
 
 @final

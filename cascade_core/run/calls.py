@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from cascade_core.caching import MISSING
 from cascade_core.define.options import Retry
-from cascade_core.events import Status, TaskBlocked, TaskFinished, TaskRetrying, TaskStarted
+from cascade_core.events import TaskBlocked, TaskFinished, TaskRetrying, TaskStarted
 from cascade_core.executors.local import LocalExecutor
 from cascade_core.run.frame import Frame
 from cascade_core.run.limits import Amounts
-from cascade_core.run.notes import note_origin
+from cascade_core.run.notes import note_origin, status_of
 from cascade_core.run.record import Run
 from cascade_core.run.reuse import Reused, load, store_of
 from cascade_core.vm.steps import Step
@@ -31,13 +31,6 @@ MAX_DELAY: Final = 86_400.0
 """Seconds: a delay that grows by its backoff grows no further."""
 
 _ONCE: Final = Retry(1, 0.0, 1.0)
-
-
-def status_of(error: BaseException | None) -> Status:
-    """How something ended that came to ``error``, or to none."""
-    if error is None:
-        return "ok"
-    return "cancelled" if isinstance(error, asyncio.CancelledError) else "failed"
 
 
 @final
@@ -53,13 +46,13 @@ class Execution:
 
     __slots__ = ("_run", "_started_ns", "attempts", "frame", "goes_on", "rank")
 
-    def __init__(self, run: Run, frame: Frame, rank: int) -> None:
+    def __init__(self, run: Run, frame: Frame, rank: int, started_ns: int | None = None) -> None:
         self.frame = frame
         self.rank = rank
         self.attempts = 1
         self.goes_on = False
         self._run = run
-        self._started_ns: int | None = None
+        self._started_ns = started_ns  # if somebody heard that
 
     def __enter__(self) -> Execution:
         self._run.count().tasks[self.frame.blueprint.names[self.rank]] += 1

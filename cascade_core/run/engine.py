@@ -25,13 +25,14 @@ from cascade_core.graph.reading import Reading, read
 from cascade_core.plan.cache import CachedPlan, PlanCache
 from cascade_core.plan.solver import NativeSolver, Solver, checked_order
 from cascade_core.run import observe
-from cascade_core.run.calls import status_of
 from cascade_core.run.iterations import Iterations
 from cascade_core.run.limits import Limits
+from cascade_core.run.notes import status_of
 from cascade_core.run.record import Run
 from cascade_core.run.resources import sort_resources
 from cascade_core.run.slice import checked_slice_ms
-from cascade_core.run.stats import Stats, Tally, Use
+from cascade_core.run.stats import Stats, Tally
+from cascade_core.run.use import Use
 from cascade_core.vm.blueprint import Blueprint
 
 R = TypeVar("R")

@@ -20,14 +20,13 @@ from cascade_core.graph.reading import Reading, read
 from cascade_core.graph.tokens import Key
 from cascade_core.plan.cache import CachedPlan
 from cascade_core.run.frame import Store
-from cascade_core.run.notes import note_origin
 from cascade_core.run.record import Run
 from cascade_core.run.reuse import save
 from cascade_core.run.scheduler import Scheduler
-from cascade_core.run.stats import Use
+from cascade_core.run.use import Use, execute_heard
 from cascade_core.vm.blueprint import CHUNK, Blueprint
 from cascade_core.vm.machine import UNFINISHED, execute, is_finished
-from cascade_core.vm.program import STOPPED
+from cascade_core.vm.program import STOPPED, Flavour
 from cascade_core.vm.steps import Registers
 
 if TYPE_CHECKING:
@@ -133,13 +132,13 @@ class Iterations:
         Returns:
             What the last iteration came to; the target, if there was none.
         """
-        program = use.plan.programs.get(use.on_vm)
+        program = use.plan.programs.get(Flavour(use.on_vm, self._bus.listening))
         if program is None or not self._calls_directly:
             return target
         try:
             value = program.run(target, use)
-        except Exception as error:
-            note_origin(error, use.plan.blueprint, use.rank)
+        except BaseException as error:
+            use.fail(error)
             raise
         if value is STOPPED or type(value) is CoroutineType:
             return await self._resume(use, value)
@@ -154,7 +153,7 @@ class Iterations:
         if self._engine.takes_plans and blueprint.steps is None:
             return await self._by_executor(use, inputs)
         registers = blueprint.registers(inputs)
-        if blueprint.straight and self._calls_directly and not self._bus.listening:
+        if blueprint.straight and self._calls_directly:
             return await self._straight(use, registers)
         use.stepwise += 1
         return await self._by_scheduler(blueprint, registers, 0, is_head)
@@ -162,18 +161,20 @@ class Iterations:
     async def _straight(self, use: Use, registers: Registers, first: int = 0) -> Any:
         """Run a frame straight through from a rank on, with a look at the clock now and then."""
         blueprint = use.plan.blueprint
+        is_heard = self._bus.listening
+        run_nodes = execute_heard if is_heard else execute
         size = blueprint.last + 1
         for start in range(first, size, CHUNK):
             if start and perf_counter() >= self._slice.end:
                 await self._slice.renew()
             try:
-                is_through = execute(blueprint, registers, use, start, min(start + CHUNK, size))
-            except Exception as error:
-                note_origin(error, blueprint, use.rank)
+                is_through = run_nodes(blueprint, registers, use, start, min(start + CHUNK, size))
+            except BaseException as error:
+                use.fail(error)
                 raise
             if not is_through:
                 return await self._leave_straight(use, registers)
-        use.plan.has_run(registers, use.on_vm)
+        use.plan.has_run(registers, Flavour(use.on_vm, is_heard))
         return registers[blueprint.graph.root]
 
     async def _resume(self, use: Use, value: Any) -> Any:
@@ -192,14 +193,22 @@ class Iterations:
     async def _leave_straight(self, use: Use, registers: Registers) -> Any:
         """Have the scheduler go on with a frame whose latest result is no value yet."""
         done = use.rank + 1
+        started_ns, use.started_ns = use.started_ns, None
         self._run.go_on_node_by_node(use)
-        return await self._by_scheduler(use.plan.blueprint, registers, done, is_head=False)
+        return await self._by_scheduler(
+            use.plan.blueprint, registers, done, is_head=False, started_ns=started_ns
+        )
 
     async def _by_scheduler(
-        self, blueprint: Blueprint, registers: Registers, done: int, is_head: bool
+        self,
+        blueprint: Blueprint,
+        registers: Registers,
+        done: int,
+        is_head: bool,
+        started_ns: int | None = None,
     ) -> Any:
         scheduler = Scheduler(self._engine, self._run, self._slice, self._open_subgraph)
-        value = await scheduler.run_frame(blueprint, registers, done, is_head)
+        value = await scheduler.run_frame(blueprint, registers, done, is_head, started_ns)
         if scheduler.store is not None:
             self._store = scheduler.store
         if self._run.opened is not None:

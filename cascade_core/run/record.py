@@ -11,7 +11,8 @@ from cascade_core.events import TaskEvent
 from cascade_core.plan.cache import CachedPlan
 from cascade_core.run.resources import OpenResources
 from cascade_core.run.slice import TimeSlice
-from cascade_core.run.stats import Stats, Tally, Use
+from cascade_core.run.stats import Stats, Tally
+from cascade_core.run.use import Use
 from cascade_core.vm.blueprint import Blueprint
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Run:
         if use is None:
             if len(self._uses) >= MAX_USES:
                 self.settle()
-            use = self._uses[plan, on_vm] = Use(plan, self.engine, self.time_slice, on_vm)
+            use = self._uses[plan, on_vm] = Use(self, plan, on_vm)
             plan.uses.append(use)
         return use
 

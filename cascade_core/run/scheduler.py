@@ -90,7 +90,12 @@ class Scheduler:
         self.store: Store | None = None
 
     async def run_frame(
-        self, blueprint: Blueprint, registers: Registers, done: int, is_head: bool
+        self,
+        blueprint: Blueprint,
+        registers: Registers,
+        done: int,
+        is_head: bool,
+        started_ns: int | None = None,
     ) -> Any:
         """Run the target's frame, from the start or from where the machine stopped.
 
@@ -99,6 +104,7 @@ class Scheduler:
             registers: Its inputs, and the results so far.
             done: How many nodes have run; what the last of them came to may be unfinished.
             is_head: Whether a result cache of the target applies.
+            started_ns: When that last one began, if somebody heard that and it has not ended.
 
         Returns:
             What the target returned: a value, or the lazy result or tail call to go on with.
@@ -110,7 +116,7 @@ class Scheduler:
         """
         frame = Frame(blueprint, registers, None, next(self._serials), is_head)
         try:
-            self._resume(frame, done)
+            self._resume(frame, done, started_ns)
             ended, unopened, ready = self._running.ended, self._unopened, self._ready
             while self._result is _UNSET:
                 if ended:
@@ -139,7 +145,7 @@ class Scheduler:
             raise
         return self._result
 
-    def _resume(self, frame: Frame, done: int) -> None:
+    def _resume(self, frame: Frame, done: int, started_ns: int | None) -> None:
         """Take over a frame whose first ``done`` nodes have run, the last maybe unfinished."""
         last = done - 1
         for rank in range(last):
@@ -148,7 +154,8 @@ class Scheduler:
         if done:
             value = frame.result(last)
             if type(value) is CoroutineType:
-                self._running.go_on(Execution(self._run, frame, last), value)
+                execution = Execution(self._run, frame, last, started_ns)
+                self._running.go_on(execution, value)
             else:
                 self._settle(frame, last, value)
 

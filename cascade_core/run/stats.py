@@ -7,21 +7,13 @@ everything else follows from the plan when somebody reads. What does not follow 
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import repeat
-from operator import length_hint
-from typing import TYPE_CHECKING, Any, final
-
-from cascade_core.define.lazy import BoundCall
-from cascade_core.plan.cache import CachedPlan
-from cascade_core.run.slice import TimeSlice
-from cascade_core.vm.steps import Registers
+from typing import TYPE_CHECKING, final
 
 if TYPE_CHECKING:
-    from cascade_core.run.engine import Engine
+    from cascade_core.run.use import Use
 
 
 @dataclass(slots=True)
@@ -79,82 +71,6 @@ class Tally:
             self.tasks[name] += count * frames
         if use.rank < blueprint.last:
             self.tasks.subtract(blueprint.names[use.rank + 1 :])
-
-
-_MOST = sys.maxsize
-"""Ticks of a use: it never ends."""
-
-
-@final
-class Use:
-    """How often one run used one plan, on the graph path or on the VM.
-
-    Attributes:
-        plan: The plan.
-        cache: Where it was found.
-        bus: Where it is heard.
-        time_slice: When the run is to yield.
-        on_vm: Whether its iterations are those of the VM, which are no lookups.
-        rank: How far the frame has come that runs straight through: the rank of the latest node
-            that has begun. That of the last node while none runs.
-        ticks: An iteration begins by taking one. A program's loop takes them as it goes round,
-            which counts without a line of code.
-        registers: Those of a frame that its program stopped in.
-    """
-
-    __slots__ = (
-        "bus",
-        "cache",
-        "entered",
-        "inner",
-        "misses",
-        "on_vm",
-        "plan",
-        "rank",
-        "refused",
-        "registers",
-        "stepwise",
-        "ticks",
-        "time_slice",
-    )
-
-    def __init__(
-        self, plan: CachedPlan, engine: Engine, time_slice: TimeSlice, on_vm: bool
-    ) -> None:
-        self.plan = plan
-        self.cache = engine.plan_cache
-        self.bus = engine.bus
-        self.time_slice = time_slice
-        self.on_vm = on_vm
-        self.rank = plan.blueprint.last
-        self.registers: Registers = []
-        self.ticks = repeat(None, _MOST)
-        self.refused = 0
-        """Ticks that were taken back."""
-        self.inner = 0
-        """Sub-graphs; a lookup each."""
-        self.entered = 0
-        """Lookups of the VM."""
-        self.misses = 0
-        """Lookups of all these that missed."""
-        self.stepwise = 0
-        """Frames that ran node by node; their executions were counted as they began."""
-
-    @property
-    def iterations(self) -> int:
-        """Iterations of the run that began with this plan."""
-        return _MOST - length_hint(self.ticks) - self.refused
-
-    def refuse(self, target: BoundCall[Any]) -> BoundCall[Any]:
-        """Take back the latest tick: the plan is not for that target."""
-        self.refused += 1
-        return target
-
-    @property
-    def hits(self) -> int:
-        """Lookups that found the plan."""
-        iterations = 0 if self.on_vm else self.iterations
-        return iterations + self.inner + self.entered - self.misses
 
 
 class _Count:

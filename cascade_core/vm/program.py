@@ -57,7 +57,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from time import perf_counter
 from types import CodeType, FunctionType
-from typing import Any, Final, TypeAlias, final
+from typing import Any, Final, NamedTuple, TypeAlias, final
 
 from cascade_core.define.lazy import BoundCall, LazyResult, TailCall
 from cascade_core.define.quote import Quoted
@@ -72,6 +72,16 @@ MAX_NODES: Final = 512
 STOPPED: Final = object()
 """What a program returns that came to a result which is no value yet, or to the end of its time
 slice amid a frame; the frame is in ``use.registers``."""
+
+
+class Flavour(NamedTuple):
+    """What a program is for: one plan may have one of each."""
+
+    on_vm: bool
+    """Whether targets are the tail calls of the VM, which are no lookups."""
+    is_heard: bool
+    """Whether somebody listens, so that each call is told of."""
+
 
 Run: TypeAlias = Callable[[BoundCall[Any], Any], Any]
 
@@ -95,14 +105,14 @@ class Program:
         self.source = source
 
 
-def write_program(blueprint: Blueprint, registers: Registers, on_vm: bool) -> Program | None:
+def write_program(blueprint: Blueprint, registers: Registers, flavour: Flavour) -> Program | None:
     """Write a blueprint out as code.
 
     Args:
         blueprint: One that is straight.
         registers: A finished frame of it. The code expects values of the types that it finds there,
             and gets along with others.
-        on_vm: Whether targets are the tail calls of the VM, which are no lookups.
+        flavour: What it is for.
 
     Returns:
         The program; None if the structure has containers, or more than ``MAX_NODES`` nodes, or on
@@ -111,9 +121,12 @@ def write_program(blueprint: Blueprint, registers: Registers, on_vm: bool) -> Pr
     Cost: linear in nodes plus arguments; some 20 us for each node.
     """
     size = len(blueprint.order)
-    if size > (1 if on_vm else MAX_NODES) or blueprint.graph.structure.decoded.has_containers:
+    if (
+        size > (1 if flavour.on_vm else MAX_NODES)
+        or blueprint.graph.structure.decoded.has_containers
+    ):
         return None
-    writer = _Writer(blueprint, registers, on_vm)
+    writer = _Writer(blueprint, registers, flavour)
     text = "\n".join(["def plan(target, use):", *_indented(writer.lines()), ""])
     number = next(_numbers)
     filename = f"<cascade plan {number}: {blueprint.graph.structure.digest[:12]}>"
@@ -172,10 +185,10 @@ class _Writer:
         constants: The globals of the code.
     """
 
-    def __init__(self, blueprint: Blueprint, registers: Registers, on_vm: bool) -> None:
+    def __init__(self, blueprint: Blueprint, registers: Registers, flavour: Flavour) -> None:
         self._blueprint = blueprint
         self._registers = registers
-        self._on_vm = on_vm
+        self._on_vm, self._is_heard = flavour
         self._calls = blueprint.graph.structure.calls
         self._tasks = {task: n for n, task in enumerate(dict.fromkeys(blueprint.graph.tasks))}
         self._bound: set[int] = {0}  # calls that have a name already
@@ -200,17 +213,20 @@ class _Writer:
 
     def lines(self) -> Iterator[str]:
         """The body of the program."""
-        if self._on_vm:
-            yield "bus, end = use.bus, use.time_slice.end"
-            yield "for _ in use.ticks:"
-            yield from _indented(_unless("bus.listening"))
-        else:
-            yield "cache, bus, this, end = use.cache, use.bus, use.plan, use.time_slice.end"
-            yield from [f"{known} = None" for known in self._known]
-            yield "for _ in use.ticks:"
-            yield from _indented(_unless("cache.newest is not this or bus.listening"))
+        yield "cache, bus, this, end = use.cache, use.bus, use.plan, use.time_slice.end"
+        yield from [f"{known} = None" for known in self._known]
+        tells_reuse = self._is_heard and not self._on_vm
+        if tells_reuse:
+            yield "is_told = True"
+        yield "for _ in use.ticks:"
+        stops = [] if self._on_vm else ["cache.newest is not this"]
+        stops.append("not bus.listening" if self._is_heard else "bus.listening")
+        yield from _indented(_unless(" or ".join(stops)))
         yield from _indented(self._check(0, "is_live({})"))
         yield from _indented(self._check_below())
+        if tells_reuse:
+            yield from _indented(_when("not is_told", "use.tell_reuse()"))
+            yield "    is_told = False"
         yield from _indented(self._run())
         yield from _indented(_go_on_vm() if self._on_vm else _go_on())
         yield from _indented(_when("clock() >= end", "return target"))
@@ -308,21 +324,28 @@ class _Writer:
         """Call all tasks."""
         last = self._blueprint.last
         for rank in range(last):
-            yield from self._call(rank)
+            yield from self._call_and_check(rank)
             if (rank + 1) % CHUNK == 0:
                 yield from _when("clock() >= end", "return stop(use, locals())")
-        if last:
-            yield f"use.rank = {last}"
-        yield f"result = {self._expression(0)}"
+        yield from self._call(last, "result")
         if last:
             yield f"{' = '.join(f'r{position}' for position in range(1, last + 1))} = None"
 
-    def _call(self, rank: int) -> Iterator[str]:
+    def _call(self, rank: int, result: str) -> Iterator[str]:
+        """Call one task; of what is told nothing follows for a plan of one node."""
+        if self._is_heard:
+            yield f"use.begin({rank})"
+        elif self._blueprint.last:
+            yield f"use.rank = {rank}"
+        yield f"{result} = {self._expression(self._blueprint.order[rank])}"
+        if self._is_heard:
+            yield f"use.end({result})"
+
+    def _call_and_check(self, rank: int) -> Iterator[str]:
         """Call one task, and stop if the result is no value yet."""
         position = self._blueprint.order[rank]
         result = f"r{position}"
-        yield f"use.rank = {rank}"
-        yield f"{result} = {self._expression(position)}"
+        yield from self._call(rank, result)
         unusual = _unless_it_is(result, self._registers[position], _PLAIN)
         yield from _when(f"{unusual}type({result}) in UNFINISHED", "return stop(use, locals())")
 
@@ -330,10 +353,11 @@ class _Writer:
         call = self._calls[position]
         arguments = [f"r{s}" if s >= 0 else f"d{~s}" for s in call.parts()]
         values = arguments[: len(call.args)]
+        fn = f"f{self._task_number(position)}"
         if call.kwargs:
             keywords = _tuple(arguments[len(call.args) :])
             values.append(f"**dict(zip({self._keywords(position)}, {keywords}))")
-        return f"f{self._task_number(position)}({', '.join(values)})"
+        return f"{fn}({', '.join(values)})"
 
     def _task_number(self, position: int) -> int:
         return self._tasks[self._blueprint.graph.tasks[position]]
