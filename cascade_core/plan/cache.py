@@ -63,7 +63,7 @@ class CachedPlan:
     Attributes:
         plan: What the solver gave.
         blueprint: What runs it.
-        programs: What runs it faster, once it has been used often.
+        programs: What runs it faster, once it has been used often, by flavour.
         hits_settled: Lookups by runs that are over.
         uses: What runs that are under way make of it.
 
@@ -75,7 +75,7 @@ class CachedPlan:
     def __init__(self, plan: Plan, blueprint: Blueprint) -> None:
         self.plan = plan
         self.blueprint = blueprint
-        self.programs: dict[Flavour, Program | None] = {}
+        self.programs: dict[tuple[bool, bool], Program | None] = {}
         self.hits_settled = 0
         self.uses: list[_CountsHits] = []
         self._frames: Counter[Flavour] = Counter()
@@ -173,6 +173,14 @@ class PlanCache:
             self._plans.move_to_end(key)
             self.newest = plan
         return plan
+
+    def use_again(self, plan: CachedPlan) -> bool:
+        """Find a plan that was found before, as ``find`` does by its key.
+
+        Returns:
+            Whether it is still held.
+        """
+        return self.find(plan.blueprint.graph.structure.key) is plan
 
     def explain(self, structure: Structure) -> Miss:
         """Why a lookup of ``structure`` would find nothing now; changes nothing."""

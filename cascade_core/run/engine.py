@@ -27,7 +27,7 @@ from cascade_core.plan.solver import NativeSolver, Solver, checked_order
 from cascade_core.run import observe
 from cascade_core.run.iterations import Iterations
 from cascade_core.run.limits import Limits
-from cascade_core.run.notes import status_of
+from cascade_core.run.notes import drop_engine_frames, status_of
 from cascade_core.run.record import Run
 from cascade_core.run.resources import sort_resources
 from cascade_core.run.slice import checked_slice_ms
@@ -151,6 +151,7 @@ class Engine:
                 raise
         except BaseException as raised:
             error = raised
+            drop_engine_frames(raised)
             raise
         finally:
             self._finish(run, error)

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from time import perf_counter
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Final, final
 
-from cascade_core.define.lazy import LazyResult, TailCall
+from cascade_core.define.lazy import BoundCall, LazyResult, TailCall
 from cascade_core.executors.local import LocalExecutor
 from cascade_core.graph.model import Graph
 from cascade_core.graph.reading import Reading, read
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from cascade_core.run.engine import Engine
 
 
+_NONE_RAN: Final = object()
+
+
 @final
 class Iterations:
     """The iterations of one run."""
@@ -41,7 +44,6 @@ class Iterations:
         self._engine = engine
         self._run = run
         self._bus = engine.bus
-        self._cache = engine.plan_cache
         self._calls_directly = type(engine.executor) is LocalExecutor
         self._slice = run.time_slice
         self._store: Store | None = None  # the first target's result cache
@@ -83,14 +85,14 @@ class Iterations:
     async def _graph_path(self, value: Any) -> Any:
         """Iterate for as long as the target returns a call."""
         while type(value) is LazyResult or type(value) is TailCall:
+            target = value.lazy() if type(value) is TailCall else value
             if perf_counter() >= self._slice.end:
                 await self._slice.renew()
-            target = value.lazy() if type(value) is TailCall else value
-            reading = read(target)
-            use = self._plan(target, reading)
-            value = await self._by_program(target, use)
-            if value is target:
-                value = await self._frame(use, reading[1], is_head=False)
+            value = await self._by_known_program(target, on_vm=False)
+            if value is _NONE_RAN:
+                reading = read(target)
+                use = self._plan(target, reading)
+                value = await self._by_plan(target, use, reading[1])
         return value
 
     async def _vm_path(self, value: Any, entered: dict[Key, CachedPlan]) -> Any:
@@ -104,37 +106,64 @@ class Iterations:
             A value, or the call to go on with on the graph path.
         """
         while type(value) is TailCall:
+            target = value
             if perf_counter() >= self._slice.end:
                 await self._slice.renew()
-            target = value.lazy()
-            reading = key, inputs, calls = read(target)
-            if len(calls) > 1:
-                return target
-            plan = entered.get(key)
-            if plan is None:
-                use = self._plan(target, reading, on_vm=True)
-                use.entered += 1
-                entered[key] = use.plan
-            else:
-                use = self._run.use_of(plan, on_vm=True)
-            value = await self._by_program(target, use)
-            if value is target:
-                value = await self._frame(use, inputs, is_head=False)
+            value = await self._by_known_program(target, on_vm=True)
+            if value is _NONE_RAN:
+                lazy = target.lazy()
+                reading = key, inputs, calls = read(lazy)
+                if len(calls) > 1:
+                    return lazy
+                if key in entered:
+                    use = self._run.use_of(entered[key], on_vm=True)
+                else:
+                    use = self._plan(lazy, reading, on_vm=True)
+                    use.entered += 1
+                    entered[key] = use.plan
+                value = await self._by_plan(target, use, inputs)
         return value
 
-    async def _by_program(self, target: LazyResult[Any] | TailCall, use: Use) -> Any:
+    # -- many iterations, or one --------------------------------------------------------------
+
+    async def _by_known_program(self, target: BoundCall[Any], on_vm: bool) -> Any:
+        """Iterate by a program of this run that takes the target, if there is one.
+
+        Structures may alternate, so each task has a few, the latest first.
+        """
+        uses = self._run.uses_with_program(target._task, on_vm)
+        if self._bus.listening:  # the lookup has to be told first
+            return _NONE_RAN
+        for use in uses:
+            value = await self._by_program(target, use)
+            if value is not _NONE_RAN:
+                if use is not uses[0]:
+                    self._run.remember_program(target._task, use)
+                return value
+        return _NONE_RAN
+
+    async def _by_plan(self, target: BoundCall[Any], use: Use, inputs: list[Any]) -> Any:
+        """Iterate by the program of the plan that was found, or once without."""
+        value = await self._by_program(target, use)
+        if value is _NONE_RAN:
+            return await self._frame(use, inputs, is_head=False)
+        self._run.remember_program(target._task, use)
+        return value
+
+    async def _by_program(self, target: BoundCall[Any], use: Use) -> Any:
         """Iterate by the program of a plan, if it has one, for as long as that goes on.
 
         Args:
-            target: The next target, whose plan was found.
-            use: The use of that plan, on the graph path or on the VM.
+            target: The next target.
+            use: A use of a plan.
 
         Returns:
-            What the last iteration came to; the target, if there was none.
+            What the last iteration came to, if there was one.
         """
-        program = use.plan.programs.get(Flavour(use.on_vm, self._bus.listening))
+        program = use.plan.programs.get((use.on_vm, self._bus.listening))
         if program is None or not self._calls_directly:
-            return target
+            return _NONE_RAN
+        before = use.iterations
         try:
             value = program.run(target, use)
         except BaseException as error:
@@ -142,7 +171,8 @@ class Iterations:
             raise
         if value is STOPPED or type(value) is CoroutineType:
             return await self._resume(use, value)
-        return value
+        # A task may return the target itself, so that alone does not mean that none ran.
+        return _NONE_RAN if value is target and use.iterations == before else value
 
     # -- one frame ----------------------------------------------------------------------------
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, final
 
+from cascade_core.define.task import Task
 from cascade_core.events import TaskEvent
 from cascade_core.plan.cache import CachedPlan
 from cascade_core.run.resources import OpenResources
@@ -24,6 +25,10 @@ MAX_USES = 64
 """Uses that a run keeps apart; more are added up, so that memory stays flat."""
 
 
+MAX_PROGRAMS = 4
+"""Programs of one task that are tried before a target is read."""
+
+
 @final
 class Run:
     """One ``engine.run(...)``.
@@ -37,6 +42,7 @@ class Run:
     """
 
     __slots__ = (
+        "_programs",
         "_tally",
         "_uses",
         "engine",
@@ -57,6 +63,7 @@ class Run:
         self.time_slice = TimeSlice(engine.slice_ms)
         self._tally = Tally(runs=1)
         self._uses: dict[tuple[CachedPlan, bool], Use] = {}
+        self._programs: tuple[dict[Task[Any], tuple[Use, ...]], ...] = ({}, {})
         self.opened: OpenResources | None = None
 
     @property
@@ -81,6 +88,15 @@ class Run:
             use = self._uses[plan, on_vm] = Use(self, plan, on_vm)
             plan.uses.append(use)
         return use
+
+    def uses_with_program(self, task: Task[Any], on_vm: bool) -> Sequence[Use]:
+        """The uses of plans for targets of a task that have a program, the latest first."""
+        return self._programs[on_vm].get(task, ())
+
+    def remember_program(self, task: Task[Any], use: Use) -> None:
+        """Know that the plan of a use has a program, and that it is the latest."""
+        others = [known for known in self.uses_with_program(task, use.on_vm) if known is not use]
+        self._programs[use.on_vm][task] = (use, *others[: MAX_PROGRAMS - 1])
 
     def go_on_node_by_node(self, use: Use) -> None:
         """Of the frame that runs straight, count what has not begun as it begins."""
@@ -115,6 +131,8 @@ class Run:
             use.plan.hits_settled += use.hits
             use.plan.uses.remove(use)
         self._uses.clear()
+        for programs in self._programs:
+            programs.clear()
 
     def __repr__(self) -> str:
         return f"<Run {self.id}>"

@@ -10,7 +10,7 @@ iteration and returns the target. A loop of two nodes,
         cache, bus, this, end = use.cache, use.bus, use.plan, use.time_slice.end
         known1 = None
         for _ in use.ticks:
-            if cache.newest is not this or bus.listening:
+            if bus.listening:
                 return use.refuse(target)
             if target._task is not t0 or target._options is not None:
                 return use.refuse(target)
@@ -24,6 +24,8 @@ iteration and returns the target. A loop of two nodes,
                 if type(d1) is not int and type(d1) not in ATOMS:
                     return use.refuse(target)
                 known1 = c1
+            if cache.newest is not this and not cache.use_again(this):
+                return use.refuse(target)
             use.rank = 0
             r1 = f1(d1)
             if type(r1) is not int and type(r1) in UNFINISHED:
@@ -40,9 +42,9 @@ iteration and returns the target. A loop of two nodes,
                 return target
 
 ``c1`` is the call at position 1, ``d0`` the first input, ``r1`` what position 1 came to, ``t1`` and
-``f1`` are a task and its function. While no other plan of the cache was used since, this one is
-held, and is the most recently used one. Lazy results are immutable: where the target's lazy
-arguments are the objects that they were, nothing below them is looked at again.
+``f1`` are a task and its function. Lazy results are immutable: where the target's lazy arguments
+are the objects that they were, nothing below them is looked at again. While no other plan of the
+cache was used since, this one is held, and is the most recently used one.
 
 Nothing that a user named is in the text: tasks, functions, names and types are constants in the
 code's globals. The text stands in ``linecache``, so that tracebacks show it and debuggers step.
@@ -213,17 +215,21 @@ class _Writer:
 
     def lines(self) -> Iterator[str]:
         """The body of the program."""
-        yield "cache, bus, this, end = use.cache, use.bus, use.plan, use.time_slice.end"
+        if self._on_vm:
+            yield "bus, end = use.bus, use.time_slice.end"
+        else:
+            yield "cache, bus, this, end = use.cache, use.bus, use.plan, use.time_slice.end"
         yield from [f"{known} = None" for known in self._known]
         tells_reuse = self._is_heard and not self._on_vm
         if tells_reuse:
             yield "is_told = True"
         yield "for _ in use.ticks:"
-        stops = [] if self._on_vm else ["cache.newest is not this"]
-        stops.append("not bus.listening" if self._is_heard else "bus.listening")
-        yield from _indented(_unless(" or ".join(stops)))
+        yield from _indented(_unless("not bus.listening" if self._is_heard else "bus.listening"))
         yield from _indented(self._check(0, "is_live({})"))
         yield from _indented(self._check_below())
+        if not self._on_vm:
+            found = "cache.newest is not this and not cache.use_again(this)"
+            yield from _indented(_unless(found))
         if tells_reuse:
             yield from _indented(_when("not is_told", "use.tell_reuse()"))
             yield "    is_told = False"
