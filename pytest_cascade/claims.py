@@ -10,9 +10,10 @@ from typing import Final
 import pytest
 
 from .bounds import Bound, checked_count
+from .counted import COUNTED
 from .errors import MarkerError
-from .expectations import COUNTED, Expectation
-from .probes import DEFAULT_ENGINE, PROBES
+from .expectations import Expectation
+from .probes import DEFAULT_ENGINE, ENGINES
 
 Count = int | Callable[..., int]
 """A number, or a function of the test's parameters and fixtures that gives one."""
@@ -126,8 +127,8 @@ def parse_claims(mark: pytest.Mark, counter: str) -> list[Claim]:
     """
     knows_tasks = bool(COUNTED[counter].by_task)
     engine = mark.kwargs.get("engine", DEFAULT_ENGINE)
-    if not isinstance(engine, str) or engine not in PROBES:
-        known = ", ".join(map(repr, sorted(PROBES)))
+    if not isinstance(engine, str) or engine not in ENGINES:
+        known = ", ".join(map(repr, sorted(ENGINES)))
         raise MarkerError(f"{mark.name}: unknown engine {engine!r}, known: {known}")
     bounds = {name: mark.kwargs[name] for name in BOUND_KEYWORDS if name in mark.kwargs}
     tasks = {name: mark.kwargs[name] for name in mark.kwargs if name not in KEYWORDS}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from importlib import import_module
 from types import FunctionType
+from typing import Final
 
 import pytest
 
-from . import markers
-from .claims import NO_COUNT
+from .concern import concerns_us, is_marked, recorder_of
 from .errors import MarkerError
-from .levels import location
+from .markers import COUNT_MARKERS
+
+NEEDED_BY_TESTS: Final = (".judging", ".making", ".work.inspector")
+"""Modules that tests which concern us need while they run."""
 
 
 def checked_report(
@@ -18,7 +22,10 @@ def checked_report(
 ) -> pytest.CollectReport:
     """Turn ``report`` into a failed one if a mark of what it collected makes no sense."""
     if report.passed:
-        errors = dict.fromkeys([*_bad_marks(report), *_misused_functions(collector)])
+        items = [node for node in report.result or () if isinstance(node, pytest.Item)]
+        if any(concerns_us(item) for item in items):
+            _get_ready(collector.config)
+        errors = dict.fromkeys([*_bad_marks(items), *_misused_functions(collector)])
         if errors:
             report.outcome = "failed"
             report.longrepr = "\n".join(errors)
@@ -26,13 +33,21 @@ def checked_report(
     return report
 
 
-def _bad_marks(report: pytest.CollectReport) -> Iterator[str]:
-    for node in report.result or ():
-        if isinstance(node, pytest.Item) and markers.is_marked(node):
-            try:
-                markers.validate(node)
-            except MarkerError as error:
-                yield str(error)
+def _get_ready(config: pytest.Config) -> None:
+    """Import what tests will need before the first one runs: in a test, files may be fakes."""
+    recorder_of(config)
+    for module in NEEDED_BY_TESTS:
+        import_module(module, __package__)
+
+
+def _bad_marks(items: Iterable[pytest.Item]) -> Iterator[str]:
+    for item in filter(is_marked, items):
+        from .reading import validate
+
+        try:
+            validate(item)
+        except MarkerError as error:
+            yield str(error)
 
 
 def _misused_functions(collector: pytest.Collector) -> Iterator[str]:
@@ -44,6 +59,9 @@ def _misused_functions(collector: pytest.Collector) -> Iterator[str]:
     functions = [each for each in vars(collector.obj).values() if type(each) is FunctionType]
     for function in functions:
         for mark in getattr(function, "pytestmark", ()):
-            if mark.name in markers.COUNT_MARKERS and not mark.args and not mark.kwargs:
+            if mark.name in COUNT_MARKERS and not mark.args and not mark.kwargs:
+                from .claims import NO_COUNT
+                from .levels import location
+
                 path = location(collector).rpartition(":")[0]
                 yield f"{path}:{function.__code__.co_firstlineno}: {mark.name}: {NO_COUNT}"

@@ -2,51 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from .bounds import Bound
+from .counted import COUNTED
 from .work.record import WorkRecord
 
 NAMES_TOLD: Final = 20
 """So many known task names are listed for an unknown one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """What one counter counts, in words."""
-
-    meaning: str
-    """What it counts, for help texts."""
-    verdict: str
-    """What happened ``{times}``."""
-    task_verdict: str = ""
-    """What happened to ``{task}``; empty if the counter knows no tasks."""
-    by_task: str = ""
-    """The field of a record that holds the counter by task name."""
-
-
-COUNTED: Final[Mapping[str, Counted]] = {
-    "resolves": Counted("calls of the solver", "the solver was called {times}"),
-    "hits": Counted("lookups that found a cached plan", "the plan cache was hit {times}"),
-    "misses": Counted("lookups that found no plan", "the plan cache was missed {times}"),
-    "lookups": Counted("lookups in the plan cache", "a plan was looked up {times}"),
-    "builds": Counted("graphs built", "a graph was built {times}"),
-    "iterations": Counted("target graphs run", "the target was iterated {times}"),
-    "evictions": Counted("plans evicted", "a plan was evicted {times}"),
-    "executions": Counted(
-        "tasks run", "a task was executed {times}", "{task!r} was executed {times}", "tasks"
-    ),
-    "attempts": Counted(
-        "calls of tasks' functions",
-        "a task's function was called {times}",
-        "the function of {task!r} was called {times}",
-        "task_attempts",
-    ),
-    "reuses": Counted("values reused", "a value was reused {times}"),
-}
-"""Every counter an expectation may be about."""
 
 
 @dataclass(frozen=True, slots=True)

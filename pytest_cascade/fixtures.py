@@ -1,4 +1,4 @@
-"""The fixtures, each a few lines: what they do is elsewhere.
+"""The fixtures, each a few lines: what they do is elsewhere, and imported by those who ask.
 
 None requests another by its public name, for a user may override any of them.
 """
@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from . import making
-from .judging import RECORDER, window_of
+from .concern import recorder_of
 from .options import SETTINGS
-from .work.inspector import CacheInspector
-from .work.spies import SpiedSolver
 
 if TYPE_CHECKING:
     from cascade_core import Engine
 
     from .bench.fixture import CascadeBench
+    from .work.inspector import CacheInspector
+    from .work.spies import SpiedSolver
 
 
 @pytest.fixture
@@ -27,7 +26,9 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
     The marker ``cascade_engine(solver=, executor=, bus=, max_plans=, ...)`` sets its options.
     """
-    return making.make_engine(request.node, solver=making.solver_of(request))
+    from .making import make_engine, solver_of
+
+    return make_engine(request.node, solver=solver_of(request))
 
 
 @pytest.fixture
@@ -37,7 +38,9 @@ def spied_solver(request: pytest.FixtureRequest) -> SpiedSolver:
     ``call_count`` is the number of calls, ``calls`` has the first 1,000: ``graph plan miss
     duration_ns``. Pass it to an engine of your own, or spy on ``resolve`` with pytest-mock.
     """
-    return making.solver_of(request)
+    from .making import solver_of
+
+    return solver_of(request)
 
 
 @pytest.fixture
@@ -47,7 +50,10 @@ def cache_inspector(request: pytest.FixtureRequest) -> CacheInspector:
     ``explain()`` lists each resolve and its reason, ``with cache_inspector.expect(resolves=1):``
     makes a claim about one block, ``with cache_inspector.no_resolves():`` refuses planning.
     """
-    probes = request.config.stash[RECORDER].probes.values()
+    from .judging import window_of
+    from .work.inspector import CacheInspector
+
+    probes = recorder_of(request.config).probes.values()
     return CacheInspector(
         window_of(request.node),
         str(request.config.rootpath),
@@ -64,5 +70,6 @@ def cascade_bench(request: pytest.FixtureRequest) -> CascadeBench:
     the calls are awaited.
     """
     from .bench.fixture import CascadeBench
+    from .judging import window_of
 
     return CascadeBench(request, request.config.stash[SETTINGS], window_of(request.node))

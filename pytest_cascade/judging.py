@@ -12,18 +12,16 @@ from typing import Final, NoReturn
 
 import pytest
 
-from . import markers
+from .concern import is_marked, recorder_of
 from .errors import MarkerError, UnexpectedWork
 from .expectations import Expectation, violations
+from .reading import expectations_of
 from .report import terminal
 from .work.record import WorkRecord
 from .work.window import Recorder, Window
 
 WINDOW: Final = pytest.StashKey[Window]()
 """Where an item keeps its window until it is judged."""
-
-RECORDER: Final = pytest.StashKey[Recorder]()
-"""Where a configuration keeps its recorder."""
 
 # The bases of what skip, xfail and exit raise; `unittest.SkipTest` is a skip to pytest, too.
 OUTCOMES: Final = (
@@ -32,18 +30,6 @@ OUTCOMES: Final = (
     pytest.exit.Exception,
     unittest.SkipTest,
 )
-
-FIXTURES: Final = frozenset({"engine", "spied_solver", "cache_inspector", "cascade_bench"})
-
-
-def concerns_us(item: pytest.Item, recorder: Recorder) -> bool:
-    """Tell whether ``item`` may run an engine or says something about one.
-
-    Written for few function calls because every test pays for it.
-    """
-    if recorder.is_triggered() or markers.is_marked(item):
-        return True
-    return not FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 def window_of(item: pytest.Item) -> Window:
@@ -80,9 +66,9 @@ def judged_call(item: pytest.Item, recorder: Recorder) -> Generator[None, object
     return result
 
 
-def known_tasks(recorder: Recorder, expectations: Collection[Expectation]) -> set[str]:
+def known_tasks(recorder: Recorder, expected: Collection[Expectation]) -> set[str]:
     """Name all live tasks if an expectation asks for one by name; else nobody needs to know."""
-    if all(expected.task is None for expected in expectations):
+    if all(each.task is None for each in expected):
         return set()
     return set().union(*(probe.known_tasks() for probe in recorder.probes.values()))
 
@@ -90,13 +76,13 @@ def known_tasks(recorder: Recorder, expectations: Collection[Expectation]) -> se
 def _judge(item: pytest.Item, window: Window, record: WorkRecord) -> Exception | None:
     if window.complaints:
         return UnexpectedWork("\n".join(window.complaints.values()))
-    if window.judged:
+    if window.judged or not is_marked(item):
         return None
     try:
-        expected = markers.expectations(item)
+        expected = expectations_of(item)
     except MarkerError as error:
         return error
-    alive = known_tasks(item.config.stash[RECORDER], expected)
+    alive = known_tasks(recorder_of(item.config), expected)
     found = violations(expected, record, alive=alive)
     if not found:
         return None

@@ -1,9 +1,11 @@
-"""Marks that set options by keyword: which there are, and what each may be."""
+"""Marks that set options by keyword: which there are, and what each may be.
+
+Plain classes, for every pytest run imports them and a dataclass is slow to make.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import pytest
@@ -11,22 +13,29 @@ import pytest
 from .errors import MarkerError
 
 
-@dataclass(frozen=True, slots=True)
 class OptionRule:
-    """What one option may be."""
+    """What one option may be.
 
-    expected: str
-    """In words, after "must be"."""
-    admits: Callable[[Any], bool]
-    """Tells whether a value will do."""
+    Attributes:
+        expected: In words, after "must be".
+        admits: Tells whether a value will do.
+    """
+
+    __slots__ = ("admits", "expected")
+
+    def __init__(self, expected: str, admits: Callable[[Any], bool]) -> None:
+        self.expected: Final = expected
+        self.admits: Final = admits
 
 
-@dataclass(frozen=True, slots=True)
 class Option:
     """One option that a mark sets; None lifts what a farther place says."""
 
-    name: str
-    value: Any
+    __slots__ = ("name", "value")
+
+    def __init__(self, name: str, value: Any) -> None:
+        self.name: Final = name
+        self.value: Final = value
 
     def __str__(self) -> str:
         return f"{self.name}={self.value!r}"
@@ -100,3 +109,9 @@ BENCH_OPTIONS: Final[Mapping[str, OptionRule]] = {
     "ratios": OptionRule("a mapping: label -> (name, over)", _are_ratios),
 }
 """Options of a measurement."""
+
+OPTION_RULES: Final[Mapping[str, Mapping[str, OptionRule]]] = {
+    "cascade_engine": ENGINE_OPTIONS,
+    "cascade_bench": BENCH_OPTIONS,
+}
+"""Marker -> the options it takes."""

@@ -6,8 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from .judging import RECORDER
-from .report import terminal
+from .concern import recorder_of
 
 OUTPUT_KEY: Final = "cascade_leftovers"
 """Where an xdist worker puts them: runs by node id."""
@@ -17,18 +16,21 @@ def send(config: pytest.Config) -> None:
     """Hand over what this process found, if it is an xdist worker."""
     output = getattr(config, "workeroutput", None)
     if output is not None:
-        output[OUTPUT_KEY] = dict(config.stash[RECORDER].leftovers)
+        output[OUTPUT_KEY] = dict(recorder_of(config).leftovers)
 
 
 def receive(node: Any) -> None:
     """Add what an xdist worker found; one that crashed has handed over nothing."""
     output = getattr(node, "workeroutput", None) or {}
-    node.config.stash[RECORDER].leftovers.update(output.get(OUTPUT_KEY, {}))
+    if OUTPUT_KEY in output:
+        recorder_of(node.config).leftovers.update(output[OUTPUT_KEY])
 
 
 def tell(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Write one line if there is something to tell."""
-    counts = config.stash[RECORDER].leftovers
+    counts = recorder_of(config).leftovers
     if counts:
+        from .report.terminal import leftovers
+
         reporter.section("cascade")
-        reporter.write_line(terminal.leftovers(counts), yellow=True)
+        reporter.write_line(leftovers(counts), yellow=True)

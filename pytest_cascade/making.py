@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from . import markers
+from .reading import options_of
 from .work.spies import SpiedSolver
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def make_engine(item: pytest.Item, *, solver: SpiedSolver | None = None) -> Engi
     """
     import cascade_core
 
-    options = markers.options(item, "cascade_engine")
+    options = options_of(item, "cascade_engine")
     max_plans = options.get("max_plans")
     chosen = {name: options[name] for name in ("resources", "slice_ms") if name in options}
     return cascade_core.Engine(
@@ -40,7 +40,7 @@ def make_engine(item: pytest.Item, *, solver: SpiedSolver | None = None) -> Engi
 
 def make_solver(item: pytest.Item) -> SpiedSolver:
     """Make a new spied solver around the one that the ``cascade_engine`` marks of ``item`` want."""
-    factory: Callable[[], Any] | None = markers.options(item, "cascade_engine").get("solver")
+    factory: Callable[[], Any] | None = options_of(item, "cascade_engine").get("solver")
     return SpiedSolver(factory() if factory is not None else None)
 
 

@@ -1,8 +1,7 @@
-"""Every command line flag and ini value, and the frozen settings they make."""
+"""Every command line flag and ini value, and the settings they make."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import pytest
@@ -10,14 +9,21 @@ import pytest
 DEFAULT_BENCH_ROUNDS: Final = 7
 
 
-@dataclass(frozen=True, slots=True)
 class Settings:
-    """What the user chose, read once."""
+    """What the user chose, read once.
 
-    bench: bool
-    """Whether benchmarks measure; else they run as ordinary tests."""
-    bench_rounds: int
-    """Rounds of each measurement at least, where no marker says otherwise."""
+    A plain class, for every pytest run imports it and a dataclass is slow to make.
+
+    Attributes:
+        bench: Whether benchmarks measure; else they run as ordinary tests.
+        bench_rounds: Rounds of each measurement at least, where no marker says otherwise.
+    """
+
+    __slots__ = ("bench", "bench_rounds")
+
+    def __init__(self, *, bench: bool, bench_rounds: int) -> None:
+        self.bench: Final = bench
+        self.bench_rounds: Final = bench_rounds
 
 
 SETTINGS: Final = pytest.StashKey[Settings]()

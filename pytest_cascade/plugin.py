@@ -1,4 +1,7 @@
-"""The hooks: what pytest calls and who answers. Start here."""
+"""The hooks: what pytest calls and who answers. Start here.
+
+Imported with every pytest run, so whoever answers is imported when something is asked.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,9 @@ from typing import Any
 
 import pytest
 
-from . import benches, collection, leftovers, markers
-from .judging import RECORDER, concerns_us, judged_call
+from .concern import RECORDER, concerns_us, recorder_of
+from .markers import register
 from .options import SETTINGS, add_options, read_settings
-from .probes import PROBES
-from .work.window import Recorder
 
 pytest_plugins = ["pytest_cascade.fixtures"]
 
@@ -22,12 +23,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Read the settings, register the markers, get ready to record."""
+    """Read the settings, register the markers, get ready to carry benchmarks."""
     config.stash[SETTINGS] = read_settings(config)
-    config.stash[RECORDER] = Recorder({name: make() for name, make in PROBES.items()})
-    markers.register(config)
+    register(config)
     if config.stash[SETTINGS].bench:
-        config.pluginmanager.register(benches.Carrier(), "cascade-benches")
+        from .benches import Carrier
+
+        config.pluginmanager.register(Carrier(), "cascade-benches")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -41,33 +43,48 @@ def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """Fail what has marks that make no sense."""
-    return collection.checked_report(collector, (yield))
+    from .collection import checked_report
+
+    return checked_report(collector, (yield))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Count the work of the call phase and hold the markers against it."""
     __tracebackhide__ = True
-    recorder = item.config.stash[RECORDER]
-    if not concerns_us(item, recorder):
+    if not concerns_us(item):
         return (yield)
-    return (yield from judged_call(item, recorder))
+    # By its full name: a relative import costs each test two calls.
+    from pytest_cascade.judging import judged_call
+
+    return (yield from judged_call(item, recorder_of(item.config)))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Send what a worker has to tell to the process that tells it."""
-    leftovers.send(session.config)
+    if RECORDER in session.config.stash:
+        from .leftovers import send
+
+        send(session.config)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Receive what a worker has to tell."""
-    leftovers.receive(node)
+    from .leftovers import receive
+
+    receive(node)
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Show what was measured; tell of runs that earlier tests had left behind."""
-    benches.tell(terminalreporter)
-    leftovers.tell(terminalreporter, config)
+    if config.stash[SETTINGS].bench:
+        from .benches import tell as tell_benches
+
+        tell_benches(terminalreporter)
+    if RECORDER in config.stash:
+        from .leftovers import tell as tell_leftovers
+
+        tell_leftovers(terminalreporter, config)

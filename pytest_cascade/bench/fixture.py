@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_cascade import making, markers
 from pytest_cascade.benches import BENCHES
+from pytest_cascade.concern import recorder_of
 from pytest_cascade.errors import UnexpectedWork
 from pytest_cascade.expectations import violations
-from pytest_cascade.judging import RECORDER, known_tasks
+from pytest_cascade.judging import known_tasks
+from pytest_cascade.making import make_engine
 from pytest_cascade.options import Settings
+from pytest_cascade.reading import expectations_of, options_of
 from pytest_cascade.report import terminal
 from pytest_cascade.work.window import Window
 
@@ -48,7 +50,7 @@ class CascadeBench:
         self._item: pytest.Item = request.node
         self._settings = settings
         self._window = window
-        self._options = markers.options(self._item, "cascade_bench")
+        self._options = options_of(self._item, "cascade_bench")
 
     def __call__(self, factory: Factory) -> Any:
         """Measure one factory.
@@ -80,7 +82,7 @@ class CascadeBench:
 
         async def run(name: str, target: Any) -> Any:
             if name not in engines:
-                engines[name] = making.make_engine(self._item)
+                engines[name] = make_engine(self._item)
             return await engines[name].run(target)
 
         measuring = measurement(factories, run, self._window, self._schedule())
@@ -123,8 +125,8 @@ class CascadeBench:
         """Hold the count markers against each round, in place of the whole test."""
         __tracebackhide__ = True
         self._window.judged = True
-        expected = markers.expectations(self._item)
-        alive = known_tasks(self._item.config.stash[RECORDER], expected)
+        expected = expectations_of(self._item)
+        alive = known_tasks(recorder_of(self._item.config), expected)
         baseline = self._options.get("baseline")
         for name, contender in results.items():
             if name == baseline and not contender.ran_engine:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,20 +12,21 @@ if TYPE_CHECKING:
 
 
 class Totals(Protocol):
-    """The live counters of one run."""
+    """The live counters of one run, readable at any time and from any thread.
 
-    iterations: int
-    lookups: int
-    hits: int
-    misses: int
-    evictions: int
-    resolves: int
-    builds: int
-    executions: int
-    attempts: int
-    reuses: int
-    tasks: Counter[str]
-    task_attempts: Counter[str]
+    Each reading may cost the engine an addition of all it did, so they are few.
+    """
+
+    def as_dict(self) -> Mapping[str, int]:
+        """All of ``work.record.COUNTERS`` by name, read at one moment."""
+
+    @property
+    def tasks(self) -> Counter[str]:
+        """Executions by task name, a copy."""
+
+    @property
+    def task_attempts(self) -> Counter[str]:
+        """Attempts by task name, a copy."""
 
 
 class Run(Protocol):
@@ -37,7 +38,7 @@ class Run(Protocol):
 
     @property
     def totals(self) -> Totals:
-        """Its counters, readable at any time and from any thread."""
+        """Its counters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,8 @@ class Listener(Protocol):
 class Probe(Protocol):
     """Watches one engine, wherever in the process it runs."""
 
-    trigger: str
-    """The module without which the engine cannot be in use."""
-
     def attach(self, listener: Listener) -> None:
-        """Import the engine and tell ``listener`` of its runs; a second call changes nothing."""
+        """Import the engine and tell ``listener`` of its runs until ``detach`` is called."""
 
     def detach(self) -> None:
         """Tell nobody any more."""

@@ -19,25 +19,18 @@ if TYPE_CHECKING:
 class CascadeProbe:
     """Watches every ``cascade_core.Engine`` of the process."""
 
-    trigger = "cascade_core"
-
     def __init__(self) -> None:
         self._attached = ExitStack()
-        self._is_attached = False
 
     def attach(self, listener: Listener) -> None:
         """Start to tell ``listener``; imports the engine."""
-        if self._is_attached:
-            return
         import cascade_core
 
         self._attached.enter_context(cascade_core.observe(_Observer(listener)))
-        self._is_attached = True
 
     def detach(self) -> None:
         """Stop telling."""
         self._attached.close()
-        self._is_attached = False
 
     def known_tasks(self) -> set[str]:
         """Name all live tasks."""

@@ -10,8 +10,9 @@ from types import TracebackType
 from typing import Final
 
 from pytest_cascade.bounds import Bound, checked_count, exactly
+from pytest_cascade.counted import COUNTED
 from pytest_cascade.errors import UnexpectedWork
-from pytest_cascade.expectations import COUNTED, Expectation, violations
+from pytest_cascade.expectations import Expectation, violations
 from pytest_cascade.probes.base import Missed
 from pytest_cascade.report import terminal
 

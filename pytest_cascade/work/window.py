@@ -8,56 +8,29 @@ that starts is told apart by what its context and its thread remember:
 * the context carries no token, but an earlier test's call phase bore the thread: likewise;
 * anything else is counted if a window is open, and is nobody's business (set-up, teardown) if not.
 
-Counts are sums of the totals of runs. A run that outlives its window is read when the window
-closes, so that a record never changes once a test was judged by it.
+A run that outlives its window is read when the window closes, so that a record never changes once
+a test was judged by it.
 """
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar, Token
-from dataclasses import dataclass, field
 from typing import Any, Final
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary
 
-from pytest_cascade.probes.base import Missed, Probe, Run, Totals
+from pytest_cascade.probes.base import Missed, Probe, Run
 
-from .record import COUNTERS, Resolve, WorkRecord
+from .record import Resolve, WorkRecord
+from .sums import Sums
 
-MAX_RESOLVES: Final = 1_000
-"""So many resolves of a window are kept, the first ones."""
+NOTHING: Final = WorkRecord()
+"""What a window holds in which no engine ran."""
 
 Guard = Callable[[Missed], None]
 """Asked before a graph is planned; may raise."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """A sum of totals, with the fields of one."""
-
-    iterations: int = 0
-    lookups: int = 0
-    hits: int = 0
-    misses: int = 0
-    evictions: int = 0
-    resolves: int = 0
-    builds: int = 0
-    executions: int = 0
-    attempts: int = 0
-    reuses: int = 0
-    tasks: Counter[str] = field(default_factory=Counter)
-    task_attempts: Counter[str] = field(default_factory=Counter)
-
-    def add(self, totals: Totals) -> None:
-        """Add totals as they are now."""
-        for name in COUNTERS:
-            setattr(self, name, getattr(self, name) + getattr(totals, name))
-        # Copied first: the run may be counting on in another thread.
-        self.tasks.update(totals.tasks.copy())
-        self.task_attempts.update(totals.task_attempts.copy())
 
 
 class Window:
@@ -80,73 +53,55 @@ class Window:
         self.complaints: dict[str, str] = {}
         # Reentrant: collecting garbage while it is held may run anything, even an engine.
         self._lock = threading.RLock()
-        self._runs = 0
-        self._running: dict[int, Run] = {}
-        self._finished = Tally()
-        self._nodes = 0
-        self._timeline: list[Resolve] = []
-        self._names: set[str] = set()
-        self._engines: WeakSet[Any] = WeakSet()
+        # None until an engine runs: in most tests of most suites none does.
+        self._sums: Sums | None = None
         self._final: WorkRecord | None = None
 
     def snapshot(self) -> WorkRecord:
         """Read the counts so far; two snapshots subtract to what happened in between."""
         with self._lock:
-            return self._final or self._read()
+            if self._final is not None:
+                return self._final
+            return NOTHING if self._sums is None else self._sums.read()
 
     def engines(self) -> tuple[Any, ...]:
         """The engines that ran in this window and are still alive, in no order."""
         with self._lock:
-            return tuple(self._engines)
+            return () if self._sums is None else tuple(self._sums.engines)
 
     def close(self) -> WorkRecord:
         """Count nothing from now on; runs under way are taken as they are."""
         with self._lock:
-            self._final = self._read()
-            self._running.clear()
+            if self._sums is None:
+                self._final = NOTHING
+            else:
+                self._final = self._sums.read()
+                self._sums.running.clear()
             return self._final
 
     def begin(self, run: Run) -> None:
         """Count ``run`` from now on."""
         with self._lock:
             if self._final is None:
-                self._runs += 1
-                self._running[id(run)] = run
-                self._engines.add(run.engine)
+                if self._sums is None:
+                    self._sums = Sums()
+                self._sums.begin(run)
 
     def end(self, run: Run) -> None:
         """Take the totals of ``run`` as they are and let go of it."""
         with self._lock:
-            if self._running.pop(id(run), None) is not None:
-                self._finished.add(run.totals)
+            if self._sums is not None:
+                self._sums.end(run)
 
     def owns(self, run: Run) -> bool:
         """Tell whether ``run`` is under way in this window."""
-        return id(run) in self._running
+        return self._sums is not None and id(run) in self._sums.running
 
     def resolved(self, resolve: Resolve, names: Iterable[str]) -> None:
-        """Remember one plan that was made."""
+        """Remember one plan that was made by a run of this window."""
         with self._lock:
-            self._nodes += resolve.nodes
-            if len(self._timeline) < MAX_RESOLVES:
-                self._timeline.append(resolve)
-                self._names.update(names)
-
-    def _read(self) -> WorkRecord:
-        sums = Tally()
-        sums.add(self._finished)
-        for run in self._running.values():
-            sums.add(run.totals)
-        return WorkRecord(
-            runs=self._runs,
-            running=len(self._running),
-            nodes=self._nodes,
-            tasks=sums.tasks,
-            task_attempts=sums.task_attempts,
-            timeline=tuple(self._timeline),
-            names=frozenset(self._names),
-            **{name: getattr(sums, name) for name in COUNTERS},
-        )
+            if self._sums is not None:
+                self._sums.resolved(resolve, names)
 
 
 class Recorder:
@@ -159,6 +114,7 @@ class Recorder:
     def __init__(self, probes: Mapping[str, Probe]) -> None:
         self.probes = probes
         self.leftovers: Counter[str] = Counter()
+        self._is_attached = False
         self._window: Window | None = None
         # One for each recorder, though contexts never forget one: sessions inside a test's call
         # phase must not take each other's tests for their own.
@@ -167,22 +123,18 @@ class Recorder:
         self._threads_before: set[threading.Thread] = set()
         self._strays: WeakKeyDictionary[threading.Thread, str] = WeakKeyDictionary()
 
-    def is_triggered(self) -> bool:
-        """Tell whether an engine may be in use, because its module was imported."""
-        for probe in self.probes.values():  # noqa: SIM110 - any() costs a call for each probe
-            if probe.trigger in sys.modules:
-                return True
-        return False
-
     def attach(self) -> None:
-        """Import the engines and listen to them."""
-        for probe in self.probes.values():
-            probe.attach(self)
+        """Import the engines and listen to them; a second call changes nothing."""
+        if not self._is_attached:
+            for probe in self.probes.values():
+                probe.attach(self)
+            self._is_attached = True
 
     def detach(self) -> None:
         """Listen no more."""
         for probe in self.probes.values():
             probe.detach()
+        self._is_attached = False
 
     def open(self, window: Window) -> Token[Window]:
         """Make ``window`` the one that runs belong to, until it is closed."""

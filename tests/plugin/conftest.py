@@ -1,7 +1,7 @@
 """Suites inside tests: a few tasks that loop, and a way to run tests over them.
 
-The engine and hypothesis are imported here for speed: a suite in this process forgets what it
-imported, and the next one would import it anew.
+The engine, hypothesis and what the plugin imports late are imported here for speed: a suite in
+this process forgets what it imported, and the next one would import it anew.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import hypothesis  # noqa: F401 - see above
 import pytest
 
 import cascade_core  # noqa: F401 - see above
+import pytest_cascade.bench.fixture
+import pytest_cascade.work.inspector  # noqa: F401 - see above
 
 INI = """
 [pytest]

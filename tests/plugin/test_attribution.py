@@ -216,17 +216,3 @@ def test_nested_session_does_not_change_whose_runs_are_whose(suite, pytester):
 
     result.assert_outcomes(passed=1)
     result.stdout.no_fnmatch_line("*left running*")
-
-
-@pytest.mark.slow
-def test_unmarked_test_runs_without_importing_the_engine(suite, pytester):
-    pytester.makepyfile(
-        test_plain="""
-        import sys
-
-        def test_it():
-            assert "cascade_core" not in sys.modules
-        """
-    )
-
-    pytester.runpytest_subprocess("-p", "no:randomly").assert_outcomes(passed=1)

@@ -3,7 +3,8 @@
 import pytest
 
 from pytest_cascade.fixtures import cache_inspector, cascade_bench, engine, spied_solver
-from pytest_cascade.markers import MARKERS
+from pytest_cascade.keyword_marks import OPTION_RULES
+from pytest_cascade.markers import MARKERS, OPTION_MARKERS
 
 
 @pytest.mark.parametrize("marker", sorted(MARKERS))
@@ -43,3 +44,7 @@ def test_markers_are_known_under_strict_markers(suite):
     result = suite.run(marks + "\n        def test_it(): ...", "--strict-markers")
 
     result.stdout.no_fnmatch_line("*not found in `markers`*")
+
+
+def test_every_marker_that_takes_options_has_rules_for_them():
+    assert set(OPTION_RULES) == set(OPTION_MARKERS)

@@ -1,4 +1,4 @@
-"""Other plugins absent or at odds, and what an unrelated test pays."""
+"""Other plugins absent or at odds, and sessions inside sessions."""
 
 import sys
 
@@ -46,53 +46,6 @@ def test_doctests_are_left_alone(suite, pytester):
 
 
 @pytest.mark.slow
-def test_unrelated_test_pays_at_most_forty_function_calls(pytester):
-    pytester.makepyfile(test_empty="def test_first(): pass\ndef test_it(): pass\n")
-
-    added = calls_of_a_test(pytester) - calls_of_a_test(pytester, "-p", "no:cascade")
-
-    assert 0 < added <= 40
-
-
-COUNTER = """
-import sys
-
-import pytest
-
-calls = 0
-
-
-def count(frame, event, argument):
-    global calls
-    calls += event in ("call", "c_call")
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item):
-    # The first test warms caches up.
-    if item.name == "test_it":
-        sys.setprofile(count)
-    try:
-        return (yield)
-    finally:
-        sys.setprofile(None)
-
-
-def pytest_unconfigure():
-    with open("calls.txt", "w") as file:
-        file.write(str(calls))
-"""
-
-
-def calls_of_a_test(pytester, *args):
-    pytester.makeconftest(COUNTER)
-    others = ["randomly", "benchmark", "xdist", "mock", "asyncio", "cacheprovider"]
-    without = [part for name in others for part in ("-p", f"no:{name}")]
-    pytester.runpytest_subprocess(*without, *args).assert_outcomes(passed=2)
-    return int((pytester.path / "calls.txt").read_text())
-
-
-@pytest.mark.slow
 def test_public_names_can_be_imported(pytester):
     code = "from pytest_cascade import *; CacheInspector, CascadeBench, SpiedSolver, at_least"
 
@@ -123,3 +76,43 @@ def test_fixture_alone_makes_the_plugin_listen(pytester):
     )
 
     pytester.runpytest_subprocess("-p", "no:randomly").assert_outcomes(passed=1)
+
+
+@pytest.mark.slow
+def test_what_a_nested_session_imported_is_not_mixed_with_later_imports(pytester):
+    inner = """
+        import cascade_core as cs
+        import pytest
+        from pytest_cascade import at_least
+
+        @pytest.mark.expect_iterations(at_least(1))
+        def test_inner(cache_inspector):
+            cs.run(cs.task(len)([]))
+            assert cache_inspector.iterations == 1
+    """
+    pytester.makepyfile(
+        f"""
+        import pytest
+
+        pytest_plugins = ["pytester"]
+
+        def test_nested(pytester):
+            pytester.makepyfile({inner!r})
+            pytester.runpytest_inprocess().assert_outcomes(passed=1)
+
+        @pytest.fixture
+        def claim(request):
+            from pytest_cascade import at_least
+
+            request.node.add_marker(pytest.mark.expect_iterations(at_least(1)))
+
+        def test_later(claim, request):
+            import cascade_core as cs
+
+            inspector = request.getfixturevalue("cache_inspector")
+            cs.run(cs.task(len)([]))
+            assert inspector.iterations == 1
+        """
+    )
+
+    pytester.runpytest_subprocess("-p", "no:randomly").assert_outcomes(passed=2)

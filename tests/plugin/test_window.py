@@ -8,11 +8,24 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_cascade.work.record import COUNTERS, Resolve
-from pytest_cascade.work.window import MAX_RESOLVES, Recorder, Window
+from pytest_cascade.work.sums import MAX_RESOLVES
+from pytest_cascade.work.window import Recorder, Window
 
 
 class Engine:
     """An engine as a window knows it: something that can be referred to weakly."""
+
+
+class Totals:
+    """The counters of a run."""
+
+    def __init__(self):
+        self.counts = dict.fromkeys(COUNTERS, 0)
+        self.tasks = Counter()
+        self.task_attempts = Counter()
+
+    def as_dict(self):
+        return self.counts
 
 
 class Run:
@@ -20,11 +33,10 @@ class Run:
 
     def __init__(self):
         self.engine = Engine()
-        counts = dict.fromkeys(COUNTERS, 0)
-        self.totals = SimpleNamespace(**counts, tasks=Counter(), task_attempts=Counter())
+        self.totals = Totals()
 
     def iterate(self, count=1):
-        self.totals.iterations += count
+        self.totals.counts["iterations"] += count
 
 
 @pytest.fixture
