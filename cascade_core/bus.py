@@ -22,6 +22,9 @@ class MessageBus:
 
     def __init__(self) -> None:
         self._subscriptions: tuple[_Subscription, ...] = ()
+        # Who hears events of exactly that type; found when it is first published, and forgotten
+        # whenever somebody comes or goes.
+        self._hearers: dict[type[Event], tuple[_Subscription, ...]] = {}
         self.listening = False
         """Whether anybody is subscribed to anything. An attribute, for loops look at it often."""
 
@@ -45,27 +48,40 @@ class MessageBus:
         if not callable(handler):
             raise TypeError(f"subscribe needs a handler to call, got {handler!r}")
         subscription = _Subscription(event_type, handler)
-        self._subscriptions = (*self._subscriptions, subscription)
-        self.listening = True
+        self._hold((*self._subscriptions, subscription))
         return lambda: self._drop(subscription)
 
     def publish(self, event: Event) -> None:
-        """Hand an event to its subscribers, in the order they subscribed."""
-        for subscription in self._subscriptions:
-            if isinstance(event, subscription.event_type):
-                try:
-                    subscription.handler(event)
-                except Exception:
-                    self._drop(subscription)
-                    _log.exception(
-                        "dropped handler %r: it raised on %s",
-                        subscription.handler,
-                        type(event).__name__,
-                    )
+        """Hand an event to its subscribers, in the order they subscribed.
+
+        Whoever comes or goes while it is handed round does so from the next event on.
+        """
+        kind = type(event)
+        try:
+            hearers = self._hearers[kind]
+        except KeyError:
+            hearers = self._find_hearers(kind)
+        for subscription in hearers:
+            try:
+                subscription.handler(event)
+            except Exception:
+                self._drop(subscription)
+                _log.exception(
+                    "dropped handler %r: it raised on %s", subscription.handler, kind.__name__
+                )
+
+    def _find_hearers(self, kind: type[Event]) -> tuple[_Subscription, ...]:
+        known = self._hearers  # taken first: it is let go of if somebody comes or goes meanwhile
+        known[kind] = tuple([s for s in self._subscriptions if issubclass(kind, s.event_type)])
+        return known[kind]
 
     def _drop(self, subscription: _Subscription) -> None:
-        self._subscriptions = tuple(s for s in self._subscriptions if s is not subscription)
-        self.listening = bool(self._subscriptions)
+        self._hold(tuple([s for s in self._subscriptions if s is not subscription]))
+
+    def _hold(self, subscriptions: tuple[_Subscription, ...]) -> None:
+        self._subscriptions = subscriptions
+        self._hearers = {}
+        self.listening = bool(subscriptions)
 
 
 class _Subscription:

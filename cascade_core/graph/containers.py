@@ -11,7 +11,6 @@ that holds it; the cost is linear in nested size.
 from __future__ import annotations
 
 import copyreg
-import dataclasses
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum, Flag
@@ -268,6 +267,8 @@ _UNSET = object()
 
 
 def _fields(instance: Any) -> Iterator[tuple[str, Any]]:
+    import dataclasses  # whoever made the class has imported it; all others need not
+
     for field in dataclasses.fields(instance):
         value = getattr(instance, field.name, _UNSET)
         if value is not _UNSET:

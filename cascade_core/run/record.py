@@ -95,6 +95,8 @@ class Run:
 
     def remember_program(self, task: Task[Any], use: Use) -> None:
         """Know that the plan of a use has a program, and that it is the latest."""
+        if self._uses.get((use.plan, use.on_vm)) is not use:
+            return  # it was added up and let go meanwhile
         others = [known for known in self.uses_with_program(task, use.on_vm) if known is not use]
         self._programs[use.on_vm][task] = (use, *others[: MAX_PROGRAMS - 1])
 

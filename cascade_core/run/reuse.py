@@ -6,7 +6,6 @@ import logging
 from typing import Any, NamedTuple
 
 from cascade_core.caching import MISSING
-from cascade_core.graph.content import UnstableValue, content_key, task_token
 from cascade_core.run.frame import Frame, Store
 
 _log = logging.getLogger("cascade_core.cache")
@@ -41,14 +40,18 @@ def store_of(frame: Frame, rank: int) -> Store | None:
 
 
 def _make_key(frame: Frame, rank: int) -> bytes | None:
+    # Imported by the first who needs it: a program without pure tasks and result caches does not
+    # pay for all the types that content keys know.
+    from cascade_core.graph import content
+
     task = frame.blueprint.task(rank)
     args, kwargs = frame.blueprint.arguments(rank, frame.registers)
     label = task.identity.parameters.label
     arguments = [(label(index), value) for index, value in enumerate(args)]
     arguments += [(f"{name}=", value) for name, value in kwargs.items()]
     try:
-        return content_key(task.identity, task_token(task), arguments)
-    except UnstableValue as error:
+        return content.content_key(task.identity, content.task_token(task), arguments)
+    except content.UnstableValue as error:
         step = frame.step(rank)
         is_asked_for = step is not None and step.cache is not None
         level = logging.WARNING if is_asked_for else logging.DEBUG

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeAlias, final
 
 from cascade_core.run.calls import Execution
@@ -45,6 +46,7 @@ class Running:
         self.ended: deque[tuple[Frame, int, Any]] = deque()
         self.tasks: dict[int, tuple[asyncio.Task[None], Frame, int]] = {}
         self._loop = asyncio.get_running_loop()
+        self._create_task = _creator_of_tasks(self._loop)
         self._started = 0  # how many there were; this numbers them
         self._begun = 0  # how many of them have taken their first step
         self._executions: dict[int, tuple[Execution, Any]] = {}  # that a task is to go on with
@@ -55,7 +57,7 @@ class Running:
         number = self._started
         self._started += 1
         work = self._work(number, frame, rank, function)
-        task = self._loop.create_task(work, name=name)
+        task = self._create_task(work, name=name)
         self.tasks[number] = (task, frame, rank)
 
     def go_on(self, execution: Execution, coroutine: Any) -> None:
@@ -145,3 +147,11 @@ class Running:
         if inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
             coroutine.close()
             execution.finish(asyncio.CancelledError())
+
+
+def _creator_of_tasks(loop: asyncio.AbstractEventLoop) -> Callable[..., asyncio.Task[None]]:
+    """The loop's ``create_task``; or what that does, if nobody gave the loop ways of its own."""
+    is_usual = type(loop).create_task is asyncio.BaseEventLoop.create_task
+    if is_usual and "create_task" not in vars(loop) and loop.get_task_factory() is None:
+        return partial(asyncio.Task, loop=loop)
+    return loop.create_task

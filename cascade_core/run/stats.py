@@ -9,29 +9,45 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
 if TYPE_CHECKING:
     from cascade_core.run.use import Use
 
 
-@dataclass(slots=True)
+@final
 class Tally:
-    """Plain numbers, to add up."""
+    """Plain numbers, to add up.
 
-    runs: int = 0
-    iterations: int = 0
-    hits: int = 0
-    misses: int = 0
-    evictions: int = 0
-    resolves: int = 0
-    builds: int = 0
-    reuses: int = 0
-    tasks: Counter[str] = field(default_factory=Counter)
-    """Executions by task name."""
-    repeats: Counter[str] = field(default_factory=Counter)
-    """Attempts beyond the first of each execution, by task name."""
+    Attributes:
+        tasks: Executions by task name.
+        repeats: Attempts beyond the first of each execution, by task name.
+    """
+
+    __slots__ = (
+        "builds",
+        "evictions",
+        "hits",
+        "iterations",
+        "misses",
+        "repeats",
+        "resolves",
+        "reuses",
+        "runs",
+        "tasks",
+    )
+
+    def __init__(self, runs: int = 0) -> None:
+        self.runs = runs
+        self.iterations = 0
+        self.hits = 0
+        self.misses = 0
+        self.evictions = 0
+        self.resolves = 0
+        self.builds = 0
+        self.reuses = 0
+        self.tasks: Counter[str] = Counter()
+        self.repeats: Counter[str] = Counter()
 
     @property
     def lookups(self) -> int:
@@ -58,8 +74,10 @@ class Tally:
         self.resolves += other.resolves
         self.builds += other.builds
         self.reuses += other.reuses
-        self.tasks.update(other.tasks)
-        self.repeats.update(other.repeats)
+        for name, count in list(other.tasks.items()):  # another thread may count on meanwhile
+            self.tasks[name] += count
+        for name, count in list(other.repeats.items()):
+            self.repeats[name] += count
 
     def add_use(self, use: Use) -> None:
         """Add what follows from the use of a plan."""

@@ -14,7 +14,10 @@ import pytest_cascade
 CORE = Path(cascade_core.__file__).parent
 PLUGIN = Path(pytest_cascade.__file__).parent
 
-LAYERS = ("errors", "caching", "define", "graph", "vm", "plan", "events", "bus", "executors", "run")
+LAYERS = (
+    *("frozen", "errors", "caching", "define", "graph", "vm"),
+    *("plan", "events", "bus", "executors", "run"),
+)
 """Of the core, lowest first. A module imports from its own layer and those below."""
 
 CORE_USERS = {"making.py", "probes/cascade.py", "work/spies.py", "bench/measure.py"}
