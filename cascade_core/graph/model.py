@@ -11,7 +11,6 @@ from cascade_core.define.task import Task
 from cascade_core.errors import GraphError
 from cascade_core.graph.containers import Again, Shape, plain_keys, rebuild
 from cascade_core.graph.decode import Argument, Call, Row
-from cascade_core.graph.draw import to_dot, to_mermaid
 from cascade_core.graph.structure import Structure, node_ids
 
 EdgeKind = Literal["data", "condition", "sequence", "route", "constraint"]
@@ -168,10 +167,14 @@ class Graph:
 
     def to_mermaid(self) -> str:
         """The graph as a Mermaid flowchart; options, edge kinds and prunable nodes show."""
+        from cascade_core.graph.draw import to_mermaid
+
         return to_mermaid(self)
 
     def to_dot(self) -> str:
         """The graph in Graphviz' DOT language, with the same distinctions."""
+        from cascade_core.graph.draw import to_dot
+
         return to_dot(self)
 
     def __repr__(self) -> str:

@@ -7,7 +7,6 @@ functions of one name look alike in them.
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from functools import cached_property
 from typing import final
@@ -57,7 +56,7 @@ class Structure:
         """A hex digest that covers sharing too; for people and reports, never a key."""
         numbers = [str(number).encode() for number in range(len(self.calls))]
         numbered = [_encode("call", _call_digest(call, numbers, True)) for call in self.calls]
-        return hashlib.sha256(b"".join(numbered)).hexdigest()
+        return _sha256(b"".join(numbered)).hex()
 
     def __eq__(self, other: object) -> bool:
         return self.key == other.key if isinstance(other, Structure) else NotImplemented
@@ -112,7 +111,7 @@ def _call_digest(call: Call, digests: list[bytes], sees_sharing: bool = False) -
     for label, source in call.options.labelled():
         parts.append(_encode("option", label.encode()))
         parts.append(_source_digest(source, digests))
-    return hashlib.sha256(b"".join(parts)).digest()
+    return _sha256(b"".join(parts))
 
 
 def _argument_digest(argument: Argument, digests: list[bytes], sees_sharing: bool) -> bytes:
@@ -126,7 +125,7 @@ def _argument_digest(argument: Argument, digests: list[bytes], sees_sharing: boo
             del values[len(values) - part.size :]
             if part.type in SETS:
                 members.sort()
-            made.append(hashlib.sha256(_shape_text(part) + b"".join(members)).digest())
+            made.append(_sha256(_shape_text(part) + b"".join(members)))
             values.append(_encode("made", made[-1]))
         elif isinstance(part, Again) and sees_sharing:
             values.append(_encode("again", str(part.number).encode()))
@@ -149,3 +148,9 @@ def _shape_text(shape: Shape) -> bytes:
 def _encode(label: str, content: bytes) -> bytes:
     """Label and content with its length, so that no content can pass for another."""
     return f"{label}{len(content)}:".encode() + content
+
+
+def _sha256(content: bytes) -> bytes:
+    from hashlib import sha256  # late: it loads OpenSSL, and many programs ask for no digest
+
+    return sha256(content).digest()

@@ -6,7 +6,7 @@ It holds plans, tasks and structures; never argument values.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from typing import NamedTuple, Protocol, final
+from typing import TYPE_CHECKING, NamedTuple, Protocol, final
 
 from cascade_core.define.task import Task
 from cascade_core.graph.structure import Structure
@@ -14,8 +14,11 @@ from cascade_core.graph.tokens import Key
 from cascade_core.plan.miss import History, Miss
 from cascade_core.plan.solver import Plan
 from cascade_core.vm.blueprint import Blueprint
-from cascade_core.vm.program import Flavour, Program, write_program
+from cascade_core.vm.machine import Flavour
 from cascade_core.vm.steps import Registers
+
+if TYPE_CHECKING:
+    from cascade_core.vm.program import Program
 
 WRITE_AFTER = 32
 """A plan is written out as a program after so many frames: it pays back as many later."""
@@ -95,6 +98,8 @@ class CachedPlan:
         """Count a finished straight frame; write the program once there were enough of them."""
         self._frames[flavour] += 1
         if self._frames[flavour] == WRITE_AFTER:
+            from cascade_core.vm.program import write_program  # few plans get that far
+
             self.programs[flavour] = write_program(self.blueprint, registers, flavour)
 
 

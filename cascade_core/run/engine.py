@@ -28,8 +28,8 @@ from cascade_core.run import observe
 from cascade_core.run.iterations import Iterations
 from cascade_core.run.limits import Limits
 from cascade_core.run.notes import drop_engine_frames, status_of
+from cascade_core.run.providers import sort_resources
 from cascade_core.run.record import Run
-from cascade_core.run.resources import sort_resources
 from cascade_core.run.slice import checked_slice_ms
 from cascade_core.run.stats import Stats, Tally
 from cascade_core.run.use import Use

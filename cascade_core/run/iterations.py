@@ -19,18 +19,15 @@ from cascade_core.graph.model import Graph
 from cascade_core.graph.reading import Reading, read
 from cascade_core.graph.tokens import Key
 from cascade_core.plan.cache import CachedPlan
-from cascade_core.run.frame import Store
 from cascade_core.run.record import Run
-from cascade_core.run.reuse import save
-from cascade_core.run.scheduler import Scheduler
 from cascade_core.run.use import Use, execute_heard
 from cascade_core.vm.blueprint import CHUNK, Blueprint
-from cascade_core.vm.machine import UNFINISHED, execute, is_finished
-from cascade_core.vm.program import STOPPED, Flavour
+from cascade_core.vm.machine import STOPPED, UNFINISHED, Flavour, execute, is_finished
 from cascade_core.vm.steps import Registers
 
 if TYPE_CHECKING:
     from cascade_core.run.engine import Engine
+    from cascade_core.run.frame import Store
 
 
 _NONE_RAN: Final = object()
@@ -66,6 +63,8 @@ class Iterations:
             value = await self._vm_path(value, {reading[0]: use.plan})
         value = await self._graph_path(value)
         if self._store is not None:
+            from cascade_core.run.reuse import save
+
             await save(self._store, value)
         return value
 
@@ -237,6 +236,8 @@ class Iterations:
         is_head: bool,
         started_ns: int | None = None,
     ) -> Any:
+        from cascade_core.run.scheduler import Scheduler  # what runs straight through needs none
+
         scheduler = Scheduler(self._engine, self._run, self._slice, self._open_subgraph)
         value = await scheduler.run_frame(blueprint, registers, done, is_head, started_ns)
         if scheduler.store is not None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, final
 from cascade_core.define.task import Task
 from cascade_core.events import TaskEvent
 from cascade_core.plan.cache import CachedPlan
-from cascade_core.run.resources import OpenResources
 from cascade_core.run.slice import TimeSlice
 from cascade_core.run.stats import Stats, Tally
 from cascade_core.run.use import Use
@@ -18,6 +17,7 @@ from cascade_core.vm.blueprint import Blueprint
 
 if TYPE_CHECKING:
     from cascade_core.run.engine import Engine
+    from cascade_core.run.resources import OpenResources
 
 _ids = itertools.count(1)
 
@@ -110,6 +110,8 @@ class Run:
     def resources(self) -> OpenResources:
         """What it opens resources with."""
         if self.opened is None:
+            from cascade_core.run.resources import OpenResources
+
             self.opened = OpenResources(self.engine.providers)
         return self.opened
 

@@ -7,7 +7,7 @@ that is not a value yet.
 from __future__ import annotations
 
 from types import CoroutineType
-from typing import Any, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from cascade_core.define.lazy import LazyResult, TailCall
 from cascade_core.vm.blueprint import Blueprint
@@ -15,6 +15,19 @@ from cascade_core.vm.steps import Registers
 
 UNFINISHED = frozenset({LazyResult, TailCall, CoroutineType})
 """Types of results that have to be run or awaited before they are values."""
+
+STOPPED: Final = object()
+"""What a program returns that came to a result which is no value yet, or to the end of its time
+slice amid a frame; the frame is in ``use.registers``."""
+
+
+class Flavour(NamedTuple):
+    """What a program is for: one plan may have one of each."""
+
+    on_vm: bool
+    """Whether targets are the tail calls of the VM, which are no lookups."""
+    is_heard: bool
+    """Whether somebody listens, so that each call is told of."""
 
 
 class Progress(Protocol):

@@ -59,30 +59,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from time import perf_counter
 from types import CodeType, FunctionType
-from typing import Any, Final, NamedTuple, TypeAlias, final
+from typing import Any, Final, TypeAlias, final
 
 from cascade_core.define.lazy import BoundCall, LazyResult, TailCall
 from cascade_core.define.quote import Quoted
 from cascade_core.graph.containers import ATOMS, Search, is_container
 from cascade_core.vm.blueprint import CHUNK, PENDING, Blueprint
-from cascade_core.vm.machine import UNFINISHED
+from cascade_core.vm.machine import STOPPED, UNFINISHED, Flavour
 from cascade_core.vm.steps import Registers
 
 MAX_NODES: Final = 512
 """Larger graphs are not written out: compiling takes longer than running them a hundred times."""
-
-STOPPED: Final = object()
-"""What a program returns that came to a result which is no value yet, or to the end of its time
-slice amid a frame; the frame is in ``use.registers``."""
-
-
-class Flavour(NamedTuple):
-    """What a program is for: one plan may have one of each."""
-
-    on_vm: bool
-    """Whether targets are the tail calls of the VM, which are no lookups."""
-    is_heard: bool
-    """Whether somebody listens, so that each call is told of."""
 
 
 Run: TypeAlias = Callable[[BoundCall[Any], Any], Any]

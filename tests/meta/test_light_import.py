@@ -22,10 +22,13 @@ asyncio.run(cascade_core.Engine().run(f(1)))
 print(*sorted(set(sys.modules) - before))
 """
 
-ENOUGH = {"__future__", "cascade_core", "hashlib", "_blake2", "_hashlib"}
+ENOUGH = {"__future__", "cascade_core"}
 """All that it takes beside what asyncio has imported."""
 
-LATE = {"graph.comparison", "graph.content"}
+LATE = {
+    *("graph.comparison", "graph.content", "graph.draw"),
+    *("run.resources", "run.scheduler", "vm.program"),
+}
 """Parts of the core that are imported by whoever first needs them."""
 
 
