@@ -963,3 +963,34 @@ async def test_run_that_never_began_can_be_closed(engine, log):
     engine.run(noop()).close()
 
     assert (log.events, engine.stats.runs) == ([], 0)
+
+
+# -- cancelled by somebody else -------------------------------------------------------------------
+
+
+@cs.task
+async def cancel_those_called(name):
+    for asyncio_task in asyncio.all_tasks():
+        if asyncio_task.get_name() == name:
+            asyncio_task.cancel()
+
+
+@cs.task
+async def unlucky():
+    await asyncio.sleep(3600)
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["before its first step", "while it waits"])
+async def test_run_ends_when_somebody_cancels_the_asyncio_task_of_one_node(engine, log, waits):
+    first = cancel_those_called("unlucky")
+    target = f(first.after(noop_later()), unlucky()) if waits else f(first, unlucky())
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(engine.run(target), 30)
+    assert log.events[-1].status == "cancelled"
+    assert len(log.started()) == len(log.finished())
+
+
+@cs.task
+async def noop_later():
+    await asyncio.sleep(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 
 import pytest
 from fakes import EventLog, RecordingExecutor
@@ -167,6 +168,63 @@ async def test_engine_is_usable_after_an_exit(engine, use_vm):
     with pytest.raises(SystemExit):
         await engine.run(leave(), use_vm=use_vm)
     assert await engine.run(noop(1), use_vm=use_vm) == 1
+
+
+# -- the traceback --------------------------------------------------------------------------------
+
+
+def frames_below(error: BaseException, name: str) -> list[str]:
+    """The names of a traceback's functions below the one that is named."""
+    names = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+    return names[names.index(name) + 1 :]
+
+
+@cs.task
+def countdown_to_boom(n, dep):
+    return countdown_to_boom(n - 1, noop(boom() if n == 1 else n))
+
+
+@LISTENS
+@pytest.mark.parametrize(
+    ("make", "names"),
+    [
+        (lambda: f(noop(boom())), ["boom"]),
+        (lambda: f(noop(), later_boom(), later_boom()), ["later_boom"]),
+        (lambda: f(boom().with_retry(2)), ["boom"]),
+        (lambda: countdown_to_boom(3, noop(3)), ["boom"]),
+    ],
+    ids=["sync", "async", "with options", "after iterations"],
+)
+async def test_traceback_leads_from_the_run_to_the_task_and_shows_no_engine(
+    engine, make, names, listens
+):
+    if listens:
+        EventLog(engine)
+
+    with pytest.raises(ValueError, match="boom") as caught:
+        await engine.run(make())
+    assert frames_below(caught.value, "run") == names
+
+
+async def test_traceback_of_a_plan_used_often_shows_its_code_under_its_name(engine):
+    with pytest.raises(RecursionError) as caught:
+        await engine.run(leave_after(100, noop(100)))
+    assert frames_below(caught.value, "run") == ["plan of leave_after", "leave_after"]
+    lines = [frame.line for frame in traceback.extract_tb(caught.value.__traceback__)]
+    assert "result = f0(d0, r1)" in lines
+
+
+@cs.task
+def leave_after(n, dep):
+    if n == 0:
+        raise RecursionError("own")
+    return leave_after(n - 1, noop(n - 1))
+
+
+async def test_error_of_the_engine_itself_keeps_its_whole_traceback(engine):
+    with pytest.raises(cs.UnknownNameError) as caught:
+        await engine.run(f(cs.Param("missing")))
+    assert len(frames_below(caught.value, "run")) > 2
 
 
 # -- siblings -------------------------------------------------------------------------------------

@@ -110,6 +110,14 @@ async def test_wrong_plan_fails_the_run_and_says_what_is_wrong(plan, message, wr
     assert caught.value.positions == wrong
 
 
+async def test_native_plan_of_another_graph_is_refused_like_any_other():
+    plan = cs.NativeSolver().resolve(cs.build_graph(leaf()))
+    engine = cs.Engine(solver=FixedSolver(lambda graph: plan))
+
+    with pytest.raises(cs.PlanError, match="misses"):
+        await engine.run(diamond())
+
+
 async def test_wrong_plan_leaves_counters_exact_and_the_engine_usable():
     answers = [cs.Plan(()), cs.NativeSolver().resolve(cs.build_graph(leaf()))]
     engine = cs.Engine(solver=FixedSolver(lambda graph: answers.pop(0)))
