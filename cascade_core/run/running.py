@@ -58,7 +58,8 @@ class Running:
         self._started += 1
         work = self._work(number, frame, rank, function)
         task = self._create_task(work, name=name)
-        self.tasks[number] = (task, frame, rank)
+        if not task.done():  # a task factory may have let it run at once
+            self.tasks[number] = (task, frame, rank)
 
     def go_on(self, execution: Execution, coroutine: Any) -> None:
         """Start an asyncio task for an execution whose call gave a coroutine."""
@@ -75,7 +76,7 @@ class Running:
             if isinstance(error, Exception):
                 note_origin(error, frame.blueprint, rank)
             result = Failed(error)
-        del self.tasks[number]
+        self.tasks.pop(number, None)
         self.ended.append((frame, rank, result))
         wake = self._wake
         if wake is not None and not wake.done():

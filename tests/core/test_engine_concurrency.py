@@ -354,3 +354,55 @@ def test_engine_may_move_to_another_thread_between_runs():
     thread.join()
 
     assert values == [1, 2]
+
+
+# -- task factories -------------------------------------------------------------------------------
+
+
+def plain_factory(loop, coroutine, **options):
+    return asyncio.Task(coroutine, loop=loop, **options)
+
+
+FACTORIES = [plain_factory]
+if hasattr(asyncio, "eager_task_factory"):
+    FACTORIES.append(asyncio.eager_task_factory)
+
+
+@cs.task
+async def at_once(x):
+    return x
+
+
+@cs.task
+async def soon(x):
+    await asyncio.sleep(0)
+    return x
+
+
+@cs.task
+async def asyncio_name():
+    return asyncio.current_task().get_name()
+
+
+@pytest.mark.parametrize("factory", FACTORIES)
+async def test_a_loops_own_task_factory_makes_the_tasks_of_nodes(engine, factory):
+    made = []
+
+    def noting(loop, coroutine, **options):
+        made.append(options.get("name"))
+        return factory(loop, coroutine, **options)
+
+    asyncio.get_running_loop().set_task_factory(noting)
+    try:
+        async with asyncio.timeout(30):
+            value = await engine.run(f(at_once(1), soon(2), noop(3), at_once(at_once(4))))
+    finally:
+        asyncio.get_running_loop().set_task_factory(None)
+
+    assert value == (1, 2, 3, 4)
+    assert len(made) >= 2
+    assert engine.stats.executions == 6
+
+
+async def test_asyncio_task_of_a_node_has_its_name(engine):
+    assert await engine.run(f(asyncio_name(), soon(1))) == ("asyncio_name", 1)
