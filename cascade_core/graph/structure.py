@@ -103,13 +103,13 @@ def topological(calls: list[Call] | tuple[Call, ...]) -> list[int]:
 
 
 def _call_digest(call: Call, digests: list[bytes], sees_sharing: bool = False) -> bytes:
-    parts = [_encode("task", call.identity.qualified_name.encode())]
+    parts = [_encode("task", _bytes(call.identity.qualified_name))]
     parts += [_argument_digest(argument, digests, sees_sharing) for argument in call.args]
     for name, argument in call.kwargs:
-        parts.append(_encode("name", name.encode()))
+        parts.append(_encode("name", _bytes(name)))
         parts.append(_argument_digest(argument, digests, sees_sharing))
     for label, source in call.options.labelled():
-        parts.append(_encode("option", label.encode()))
+        parts.append(_encode("option", _bytes(label)))
         parts.append(_source_digest(source, digests))
     return _sha256(b"".join(parts))
 
@@ -142,7 +142,12 @@ def _source_digest(source: int, digests: list[bytes]) -> bytes:
 
 def _shape_text(shape: Shape) -> bytes:
     text = f"{type_name(shape.type)}/{shape.size}/{keys_text(shape.keys)}"
-    return _encode("shape", text.encode())
+    return _encode("shape", _bytes(text))
+
+
+def _bytes(text: str) -> bytes:
+    """Whatever a name is made of, lone surrogates too."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _encode(label: str, content: bytes) -> bytes:

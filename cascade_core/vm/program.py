@@ -8,7 +8,7 @@ iteration and returns the target. A loop of two nodes,
 
     def plan(target, use):
         cache, bus, this, end = use.cache, use.bus, use.plan, use.time_slice.end
-        known1 = None
+        known1 = NOTHING
         for _ in use.ticks:
             if bus.listening:
                 return use.refuse(target)
@@ -181,9 +181,11 @@ class _Writer:
         self._calls = blueprint.graph.structure.calls
         self._tasks = {task: n for n, task in enumerate(dict.fromkeys(blueprint.graph.tasks))}
         self._bound: set[int] = {0}  # calls that have a name already
+        self._shared = itertools.count(1)
         self.constants: dict[str, Any] = {
             "ATOMS": ATOMS,
             "LazyResult": LazyResult,
+            "NOTHING": object(),
             "NoneType": type(None),
             "TailCall": TailCall,
             "UNFINISHED": UNFINISHED,
@@ -206,7 +208,7 @@ class _Writer:
             yield "bus, end = use.bus, use.time_slice.end"
         else:
             yield "cache, bus, this, end = use.cache, use.bus, use.plan, use.time_slice.end"
-        yield from [f"{known} = None" for known in self._known]
+        yield from [f"{known} = NOTHING" for known in self._known]
         tells_reuse = self._is_heard and not self._on_vm
         if tells_reuse:
             yield "is_told = True"
@@ -282,13 +284,13 @@ class _Writer:
             yield from self._check_argument(source, bound, not_data)
 
     def _bind(self, source: Any) -> str:
-        """The name of an argument; that of a call that is shared is new each time."""
+        """The name of an argument; a call that has one already gets another each time."""
         if source < 0:
             return f"d{~source}"
         if source not in self._bound:
             self._bound.add(source)
             return f"c{source}"
-        return f"same{source}"
+        return f"same{next(self._shared)}"
 
     def _check_argument(self, source: Any, bound: str, not_data: str) -> Iterator[str]:
         if source < 0:

@@ -8,6 +8,7 @@ What it is made of is told in ``tests/oracle``, and how to run it for longer::
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 import pytest
 from hypothesis import event, example, given, seed, settings
@@ -30,7 +31,7 @@ from oracle.language import (
     Select,
     Variant,
 )
-from oracle.paths import PATHS, run_by, run_by_all
+from oracle.paths import PATHS, USUAL, WRITTEN, run_by, run_by_all
 from oracle.reference import Reference
 from oracle.tasks import RESOURCES, WORLD, World, build, new_caches
 
@@ -42,6 +43,10 @@ ONE = Literal(1)
 ONE_ITEM = Literal((1,))
 TOO_MUCH = Options(amounts=(("gpu", Ref(0)),))
 MIX = Call("mix", (ONE,))
+SOME = (*USUAL, "written")
+"""Paths for programs that are written out now and then."""
+PLAIN = ("warm", "vm warm", *WRITTEN)
+"""Paths for programs that are all written out."""
 
 
 @given(programs())
@@ -55,16 +60,16 @@ MIX = Call("mix", (ONE,))
     )
 )
 def test_every_path_does_what_plain_python_does(program):
-    works = judge(program)
+    works = judge(program, names=SOME)
 
-    for feature in features_of(program, *works):
+    for feature in features_of(program, works.first, works.second):
         event(feature)
 
 
 @given(programs(Flavour(is_sync=True)))
 @settings(max_examples=150)
 def test_sync_programs_run_in_the_same_order_on_every_path(program):
-    judge(program, is_sync=True)
+    judge(program, is_sync=True, names=SOME)
 
 
 @given(programs(Flavour(fails=True)))
@@ -78,18 +83,57 @@ def test_sync_programs_run_in_the_same_order_on_every_path(program):
     )
 )
 def test_a_program_fails_exactly_where_plain_python_does(program):
-    works = judge(program)
+    works = judge(program, names=SOME)
 
-    event(f"fails: {bool(works[0].failures)}")
+    event(f"fails: {bool(works.first.failures)}")
 
 
 @given(programs(Flavour(is_sync=True, fails=True)))
 @settings(max_examples=150)
 @example((Call("boom"), Call("boom"), Call("mix", (Ref(0), Ref(1)))))
 def test_every_path_that_runs_node_by_node_fails_alike(program):
-    works = judge(program, is_sync=True)
+    works = judge(program, is_sync=True, names=SOME)
 
-    event(f"fails: {bool(works[0].failures)}")
+    event(f"fails: {bool(works.first.failures)}")
+
+
+@given(programs(Flavour(is_plain=True, is_sync=True, fails=True)))
+@settings(max_examples=80)
+@example(  # the same call thrice: the one in the middle was not compared
+    (
+        Call(
+            "spin",
+            (Literal(12),),
+            inner=(
+                (MIX, MIX, Call("again", (Ref(0), Ref(0), Ref(0)))),
+                (MIX, MIX, Call("again", (Ref(0), Ref(1), Ref(0)))),
+            ),
+        ),
+    )
+)
+@example(  # no call was known yet, and none is what was given
+    (
+        Call(
+            "spin",
+            (Literal(12),),
+            inner=((MIX, Call("again", (Ref(0),))), (Call("again", (Literal(None),)),)),
+        ),
+    )
+)
+def test_a_plan_written_out_does_what_it_does_interpreted(program):
+    works = judge(program, is_sync=True, names=PLAIN)
+
+    for did in works.programs:
+        event(did)
+
+
+@given(programs(Flavour(is_plain=True, fails=True)))
+@settings(max_examples=60)
+def test_a_plan_written_out_gives_way_to_what_has_to_be_awaited(program):
+    works = judge(program, names=PLAIN)
+
+    for did in works.programs:
+        event(did)
 
 
 @given(programs())
@@ -255,6 +299,25 @@ def test_every_feature_is_exercised():
     look()
 
     assert {name: features.share(name) for name in FEATURES if _is_rare(features, name)} == {}
+
+
+LEAST = {"entered": 0.6, "round": 0.5, "refused": 0.05, "stopped": 0.01, "raised": 0.01}
+"""The share of programs whose code must do what, for the paths that write it to be worth it."""
+
+
+def test_plans_are_really_run_as_code():
+    did: Counter[str] = Counter()
+
+    @seed(1)
+    @settings(max_examples=200, database=None, deadline=None)
+    @given(programs(Flavour(is_plain=True, fails=True)))
+    def look(program):
+        outcome = run_by_all(program, ["written"])["written"][0]
+        did.update(what for what, count in outcome.programs.items() if count)
+
+    look()
+
+    assert {what: did[what] for what, least in LEAST.items() if did[what] < least * 200} == {}
 
 
 def _is_rare(features: Features, name: str) -> bool:

@@ -17,6 +17,10 @@ FLAVOURS = {
     "any": Flavour(),
     "failing": Flavour(fails=True),
     "sync": Flavour(is_sync=True),
+    "plain": Flavour(is_plain=True),
+    "failing-plain": Flavour(is_plain=True, fails=True),
+    "plain-sync": Flavour(is_plain=True, is_sync=True),
+    "failing-plain-sync": Flavour(is_plain=True, is_sync=True, fails=True),
     "failing-sync": Flavour(is_sync=True, fails=True),
 }
 

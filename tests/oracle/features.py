@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 from oracle.language import Call, Program, Variant
 from oracle.reference import Work
@@ -20,11 +21,11 @@ class Features:
         self._counts: Counter[str] = Counter()
         self._executions = 0
 
-    def add(self, program: Program, first: Work, second: Work) -> None:
-        """Count one program and what its two runs come to."""
+    def add(self, program: Program, first: Work, second: Work, others: Iterable[str] = ()) -> None:
+        """Count one program, what its runs come to, and other features of it."""
         self.programs += 1
         self._executions += first.tasks.total()
-        self._counts.update(features_of(program, first, second))
+        self._counts.update(features_of(program, first, second).union(others))
 
     def share(self, feature: str) -> float:
         """How many of the programs have a feature, from 0 to 1."""

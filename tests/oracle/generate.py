@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from oracle.language import (
     HANG,
+    MOODS,
     PARAMS,
     TASKS,
     Box,
@@ -48,6 +49,8 @@ class Flavour(NamedTuple):
     """Nothing awaits: no async tasks and resources, no caches, retries, constraints."""
     fails: bool = False
     """Anything may fail."""
+    is_plain: bool = False
+    """Loops of bare calls, none of an async task: plans that are written out as programs."""
     max_steps: int = 8
     depth: int = 2
 
@@ -99,6 +102,10 @@ ASYNC_CALLS = (
 TARGETS = ("loop", "loop_tail", "enter", "pure_loop", "later_loop", "later_enter")
 """Tasks whose tail calls are iterations, if they are the target's."""
 
+PLAIN_CALLS = (*("mix",) * 5, *("twin",) * 4, "nothing", "same", *("moody",) * 5)
+LIKE = ((0, 1, 2, -1), (True, False), ("a", "", "b"), (1.0, 0.5), (b"", b"1"))
+"""Values that may stand for each other where the type is to be the same."""
+
 FAILING_CALLS = ("boom",) * 4
 ASYNC_FAILING_CALLS = ("later_boom",) * 4
 
@@ -139,7 +146,9 @@ class _Sketch:
         for _ in range(count):
             self._draw_step()
         self._is_target = True
-        if self._loop is not None:
+        if self._flavour.is_plain:
+            self._draw_plain_target()
+        elif self._loop is not None:
             self._draw_again()
         else:
             self._draw_target()
@@ -148,7 +157,9 @@ class _Sketch:
     # -- steps ------------------------------------------------------------------------------------
 
     def _draw_step(self) -> int:
-        kind = self._dice.below(27)
+        kind = self._dice.below(5 if self._flavour.is_plain else 27)
+        if self._flavour.is_plain and kind == 4 and self.steps:
+            return self._repeat()
         if kind < 11 or not self.steps:
             return self._draw_call()
         if kind < 14:
@@ -178,12 +189,78 @@ class _Sketch:
         if len(self.steps) - 1 in self.lost:
             self._draw_collector()
 
+    # -- loops of bare calls ----------------------------------------------------------------------
+
+    def _draw_plain_target(self) -> None:
+        """A loop, its next iteration, or what a call in it returns."""
+        if self._loop is not None:
+            self._add(Call("again", *self._spin_arguments()))
+        elif self._depth == self._flavour.depth:
+            task = self._dice.pick(("spin", "spin", "spin_tail"))
+            inner = [self._inner(task)]
+            for _ in range(self._dice.pick((1, 2, 0, 3))):
+                inner.append(self._inner(task) if self._dice.one_in(4) else self._nearly(inner[-1]))
+            args, kwargs = self._spin_arguments()
+            n = Literal(self._dice.pick((12, 7, 3, 15, 0)))
+            self._add(Call(task, (n, *args), kwargs, tuple(inner)))
+        else:
+            self._draw_collector()
+
+    def _spin_arguments(self) -> tuple[tuple[Any, ...], tuple[tuple[str, Any], ...]]:
+        only_data = self._loop == "spin_tail" and self._dice.below(2)
+        draw = self._literal if only_data else self._argument
+        args = tuple(draw() for _ in range(self._dice.pick((2, 1, 3, 4, 0))))
+        names = self._dice.pick(((), (), ("k",), ("x",), ("k", "x"), ("y", "x")))
+        return args, tuple((name, draw()) for name in names)
+
+    def _nearly(self, program: Program) -> Program:
+        """A program again, with other data, or with one argument another one."""
+        index = self._dice.below(len(program))
+        step = program[index]
+        assert isinstance(step, Call), "all steps of plain programs are"
+        if self._dice.below(2) or not step.args:
+            return tuple(map(self._with_other_data, program))
+        at = self._dice.below(len(step.args))
+        is_mood = step.task == "moody" and at == 0
+        refs = [Ref(i) for i in range(index)] or [self._literal()]
+        other: Any = self._dice.pick(refs)
+        if is_mood:
+            other = self._mood()
+        elif self._dice.one_in(6):
+            other = Box("list", (other,))
+        args = (*step.args[:at], other, *step.args[at + 1 :])
+        changed = Call(step.task, args, step.kwargs, step.inner)
+        return (*program[:index], changed, *program[index + 1 :])
+
+    def _with_other_data(self, step: Any) -> Any:
+        args = list(map(self._other_data, step.args))
+        if step.task == "moody":
+            args[0] = self._mood()
+        kwargs = tuple((name, self._other_data(value)) for name, value in step.kwargs)
+        return Call(step.task, tuple(args), kwargs, step.inner)
+
+    def _other_data(self, argument: Any) -> Any:
+        if not isinstance(argument, Literal) or self._dice.below(2):
+            return argument
+        like = [some for some in LIKE if type(argument.value) is type(some[0])]
+        if not like or self._dice.one_in(3):
+            return self._literal()
+        return Literal(self._dice.pick(like[0]))
+
+    def _mood(self) -> Literal:
+        moods = [0]
+        moods += [MOODS.index("boom")] * self._flavour.fails
+        moods += [MOODS.index("graph")] * (self._depth > 0)
+        moods += [MOODS.index("coroutine")] * (not self._is_sync)
+        return Literal(self._dice.pick(moods))
+
     def _draw_collector(self) -> None:
         """A call that needs all that nothing has needed so far."""
         unused = [i for i in range(len(self.steps)) if i not in self._used | self.hidden]
         args = tuple(Ref(index) for index in unused if index not in self.lost)
         after = tuple(index for index in unused if index in self.lost)
-        task = self._dice.pick(("mix", "mix", "twin") if self._is_sync else ("mix", "later"))
+        is_sync = self._is_sync or self._flavour.is_plain
+        task = self._dice.pick(("mix", "mix", "twin") if is_sync else ("mix", "later"))
         if task == "twin":
             args = (Box("tuple", args),)
         options = self._options(task, can_be_lost=False)
@@ -210,6 +287,8 @@ class _Sketch:
         does = TASKS[task].does
         inner: tuple[Program, ...] = ()
         kwargs: tuple[tuple[str, Any], ...] = ()
+        if does == "moody":
+            return self._draw_moody()
         if does == "enter":
             inner = (self._inner(None, task == "enter_tail"),)
         if does == "loop":
@@ -221,6 +300,12 @@ class _Sketch:
             args = tuple(self._argument(task) for _ in range(self._dice.below(4)))
             kwargs = self._keywords(task)
         return self._add(Call(task, args, kwargs, inner, self._options(task)))
+
+    def _draw_moody(self) -> int:
+        mood = self._mood() if self._dice.one_in(6) else Literal(0)
+        inner = (self._inner(None),) if self._depth else ()
+        args = tuple(self._argument() for _ in range(self._dice.below(3)))
+        return self._add(Call("moody", (mood, *args), self._keywords("moody"), inner))
 
     def _draw_flaky(self, task: str) -> int:
         """A call that fails a few times: as a rule it is tried once more than that."""
@@ -446,6 +531,8 @@ class _Sketch:
         return self._flavour.fails and self._dice.one_in(6)
 
     def _task(self) -> str:
+        if self._flavour.is_plain:
+            return self._dice.pick(PLAIN_CALLS)
         some = SYNC_CALLS
         if not self._is_sync:
             some += MANAGED_CALLS + ASYNC_CALLS
@@ -458,7 +545,7 @@ class _Sketch:
 
     def _inner(self, loop: str | None, is_tail: bool = False) -> Program:
         sketch = _Sketch(self._dice, self._flavour, self._depth - 1, loop)
-        program = sketch.program(4)
+        program = sketch.program(6 if self._flavour.is_plain else 4)
         if is_tail:  # a tail call has no options
             size = len(sketch.steps)
             some = tuple(Ref(i) for i in range(size) if i not in sketch.lost | sketch.hidden)
@@ -468,6 +555,8 @@ class _Sketch:
 
     def _argument(self, task: str = "") -> Any:
         kind = self._dice.below(10)
+        if self._flavour.is_plain and kind > 6 and self._dice.below(8):
+            kind -= 6
         if kind < 4:
             return self._ref() or self._literal()
         if kind < 7:
@@ -514,6 +603,8 @@ class _Sketch:
 
     def _options(self, task: str, is_map: bool = False, can_be_lost: bool = True) -> Options:
         options = Options()
+        if self._flavour.is_plain:
+            return options
         for _ in range(self._dice.pick((0, 0, 0, 1, 1, 2))):
             options = options.replaced_by(self._option(task, can_be_lost))
         return options

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from oracle.checks import check_failure, check_run, check_siblings, check_success, expect
 from oracle.language import Program
@@ -28,33 +29,52 @@ def expected_work(program: Program) -> tuple[Work, Work]:
     return first, reference.run(program) if all_have_run else first
 
 
-def judge(program: Program, is_sync: bool = False) -> tuple[Work, Work]:
+class Judgement(NamedTuple):
+    """What a program comes to, if all is well."""
+
+    first: Work
+    """What the reference says of the first run."""
+    second: Work
+    """And of all others."""
+    programs: frozenset[str]
+    """What the programs did that plans were written out as, by kind of path."""
+
+
+def judge(program: Program, is_sync: bool = False, names: Iterable[str] = PATHS) -> Judgement:
     """Fail unless every run does what the reference says.
 
     Args:
         program: The program.
         is_sync: Whether it awaits nothing: then all that runs node by node must run alike.
-
-    Returns:
-        What the reference says of the first and the second run.
+        names: The paths.
     """
     works = expected_work(program)
     with _quiet_caches():
-        outcomes = run_by_all(program)
+        outcomes = run_by_all(program, names)
     for name, runs in outcomes.items():
         for number, outcome in enumerate(runs):
+            work = works[min(number, 1)]
             try:
                 check_run(outcome)
-                check = check_failure if works[number].failures else check_success
-                check(outcome, works[number])
-                if is_sync and not works[number].failures:
-                    check_siblings(outcome, works[number])
+                check = check_failure if work.failures else check_success
+                check(outcome, work)
+                if is_sync and not work.failures:
+                    check_siblings(outcome, work)
             except AssertionError as error:
                 error.add_note(f"path {name!r}, run {number + 1}")
                 raise
     if is_sync:
-        _check_alike({name: outcomes[name][0] for name in NODE_BY_NODE})
-    return works
+        _check_alike({name: outcomes[name][0] for name in outcomes if name in NODE_BY_NODE})
+    return Judgement(*works, _what_programs_did(outcomes))
+
+
+def _what_programs_did(outcomes: dict[str, list[Outcome]]) -> frozenset[str]:
+    return frozenset(
+        f"program on the {'VM' if runs[0].path.use_vm else 'graph path'}: {what}"
+        for runs in outcomes.values()
+        for what, count in runs[0].programs.items()
+        if count
+    )
 
 
 def _check_alike(outcomes: dict[str, Outcome]) -> None:

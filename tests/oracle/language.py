@@ -24,6 +24,7 @@ __all__ = [
     "CAPACITIES",
     "ENVIRONMENT",
     "HANG",
+    "MOODS",
     "PARAMS",
     "TASKS",
     "Box",
@@ -48,6 +49,7 @@ __all__ = [
     "all_refs",
     "checksum",
     "fill",
+    "inner_number",
     "inner_prefix",
     "item_labels",
     "label_of",
@@ -65,6 +67,10 @@ BROKEN_CACHE = 2
 """The index of the cache that can neither load nor save; the others are good."""
 HANG = 0.001
 """The timeout, in seconds, of calls that would hang for ever."""
+
+
+MOODS = ("value", "boom", "graph", "coroutine")
+"""What a call of ``moody`` comes to, by its first argument."""
 
 
 class Behaviour(NamedTuple):
@@ -100,6 +106,9 @@ TASKS = {
     "later_loop": Behaviour("loop", is_async=True),
     "pure_loop": Behaviour("loop", pure=True),
     "loop_tail": Behaviour("loop"),
+    "moody": Behaviour("moody"),
+    "spin": Behaviour("spin"),
+    "spin_tail": Behaviour("spin"),
 }
 
 
@@ -313,6 +322,11 @@ def item_labels(label: str, count: int, equal: bool) -> list[str]:
 def inner_prefix(task: str, at: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     """What the labels of a program inside a call begin with; calls of one label may be several."""
     return f"{at}({checksum(task, args, kwargs)})/" if TASKS[task].pure else f"{at}/"
+
+
+def inner_number(n: int, count: int) -> int:
+    """Which of so many programs iteration ``n`` of a loop is: for long the same, then by turns."""
+    return (n // 3 if n > 5 else n) % count
 
 
 def step_name(step: Step, loop: Loop | None = None) -> str:

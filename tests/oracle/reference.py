@@ -20,6 +20,7 @@ from oracle.language import (
     CAPACITIES,
     ENVIRONMENT,
     HANG,
+    MOODS,
     PARAMS,
     TASKS,
     Call,
@@ -39,6 +40,7 @@ from oracle.language import (
     all_refs,
     checksum,
     fill,
+    inner_number,
     inner_prefix,
     item_labels,
     label_of,
@@ -279,6 +281,7 @@ class Evaluation:
         self._opened_in_iteration: dict[str, str] = {}
         self._openings: Counter[str] = Counter()
         self._tries: Counter[str] = Counter()
+        self._spun: Counter[str] = Counter()
 
     def run(self, program: Program) -> Work:
         result = self._graph(program, "", RUN)
@@ -593,6 +596,8 @@ class Evaluation:
         if does == "boom":
             kind = "LookupError" if TASKS[call.task].is_async else "ValueError"
             return Failure(kind, f"boom {checksum(call.task, args, kwargs)}")
+        if does == "moody" and MOODS[args[0]] == "boom":
+            return Failure("ValueError", f"moody {checksum('moody', args[1:], kwargs)}")
         if does not in ("flaky", "hang"):
             return None
         fails, *rest = args
@@ -612,12 +617,19 @@ class Evaluation:
         does = TASKS[call.task].does
         inner_role = SUBGRAPH if role == NODE else role._replace(has_policy=False)
         prefix = inner_prefix(call.task, at, args, kwargs)
-        if does == "enter":
+        if does == "moody":
+            self._see(f"moody: {MOODS[args[0]]}")
+        if does == "enter" or (does == "moody" and MOODS[args[0]] == "graph"):
             self._see("next target" if inner_role.is_iteration else "sub-graph")
             return self._graph(call.inner[0], prefix, inner_role, base=ends)
-        if does == "loop" and args[0]:
+        if does == "spin":
+            spun = checksum(call.task, (self._spun[at], *args), kwargs)
+            self._spun[at] = spun
+            if not args[0]:
+                return Done(spun, ends)
+        if does in ("loop", "spin") and args[0]:
             self._see("loop iteration" if inner_role.is_iteration else "sub-graph loop")
-            number = args[0] % len(call.inner)
+            number = inner_number(args[0], len(call.inner))
             loop = Loop(call.task, at, call.inner, args[0] - 1)
             return self._graph(call.inner[number], f"{prefix}{number}:", inner_role, loop, ends)
         return Done(bound.returned(), ends)
@@ -653,6 +665,7 @@ NEEDS = {"run_both": ("run_sync", "run_async"), "turn_both": ("turn_sync", "run_
 SIGNATURES: dict[str, tuple[tuple[tuple[str, Any], ...], dict[str, Any]]] = {
     "twin": ((("a", 0), ("b", 0), ("c", 0)), {"k": 0, "m": 0}),
     "loop": ((("n", None), ("value", None)), {}),
+    "spin": ((("n", None), ("value", None)), {"k": 0}),
     "flaky": ((("fails", None),), {}),
     "hang": ((("fails", None),), {}),
     "same": ((("value", None),), {}),
@@ -663,7 +676,7 @@ SIGNATURES: dict[str, tuple[tuple[tuple[str, Any], ...], dict[str, Any]]] = {
 def _bound(task: str, args: tuple[Any, ...], kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Arguments as Python would bind them."""
     kwargs = dict(kwargs)
-    named = "twin" if task == "twin" else TASKS[task].does
+    named = task if task == "twin" else TASKS[task].does
     positional, keyword_only = SIGNATURES.get(named, ((), {}))
     for name, default in positional[len(args) :]:
         args = (*args, kwargs.pop(name, default))

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import cascade_core as cs
 from oracle.language import (
     CAPACITIES,
+    MOODS,
     Call,
     Env,
     Inject,
@@ -31,6 +32,7 @@ from oracle.language import (
     Variant,
     checksum,
     fill,
+    inner_number,
     inner_prefix,
     item_labels,
     label_of,
@@ -58,6 +60,8 @@ class World:
         inner: The programs inside calls, by label.
         thrown: The errors thrown into resources, by name.
         is_over: Set when the run has ended; what happens later is a fault.
+        spun: What the calls of each ``spin`` add up to, by label.
+        disturb: Called after each note.
     """
 
     def __init__(self, caches: tuple[Any, ...]) -> None:
@@ -67,12 +71,16 @@ class World:
         self.thrown: list[tuple[str, BaseException]] = []
         self.openings: Counter[str] = Counter()
         self.attempts: defaultdict[str, int] = defaultdict(int)
+        self.spun: defaultdict[str, int] = defaultdict(int)
         self.is_over = False
+        self.disturb: Callable[[], object] | None = None
 
     def note(self, what: str, name: str) -> None:
         if self.is_over:
             what = f"late {what}"
         self.trace.append(Mark(what, name))
+        if self.disturb is not None:
+            self.disturb()
 
 
 WORLD: ContextVar[World] = ContextVar("world")
@@ -308,9 +316,45 @@ def _iteration(task, at, n, value, tail=False):
     if n == 0:
         return value
     inner = _inner_programs(at)
-    number = n % len(inner)
+    number = inner_number(n, len(inner))
     prefix = f"{inner_prefix(task, at, (n, value), {})}{number}:"
     return build(inner[number], prefix, Loop(task, at, inner, n - 1), tail)
+
+
+@cs.task
+@noted
+def moody(at, mood, *args, **kwargs):
+    """Calls of one structure, whose results are of any kind."""
+    if MOODS[mood] == "boom":
+        raise ValueError(f"moody {checksum('moody', args, kwargs)}")
+    if MOODS[mood] == "graph":
+        return _inner("moody", at, (mood, *args), kwargs)
+    value = checksum("moody", (mood, *args), kwargs)
+    return _soon(value) if MOODS[mood] == "coroutine" else value
+
+
+async def _soon(value):
+    await asyncio.sleep(0)
+    return value
+
+
+@cs.task
+@noted
+def spin(at, n, value=None, *more, k=0, **extra):
+    """A loop that comes to what all of its iterations were given."""
+    return _spun("spin", at, n, (value, *more), {"k": k, **extra})
+
+
+@cs.task
+@noted
+def spin_tail(at, n, value=None, *more, k=0, **extra):
+    return _spun("spin_tail", at, n, (value, *more), {"k": k, **extra}, tail=True)
+
+
+def _spun(task, at, n, args, kwargs, tail=False):
+    spun = WORLD.get().spun
+    spun[at] = checksum(task, (spun[at], n, *args), kwargs)
+    return _iteration(task, at, n, spun[at], tail)
 
 
 def _inner_programs(at):
@@ -469,7 +513,8 @@ class _Maker:
         kwargs = {name: self._fill(argument) for name, argument in step.kwargs}
         if step.task == "again":
             assert self._loop is not None, "again stands in a loop"
-            return getattr(TASKS[self._loop.task], how)(self._loop.at, self._loop.n, *args)
+            again = getattr(TASKS[self._loop.task], how)
+            return again(self._loop.at, self._loop.n, *args, **kwargs)
         at = label_of(step, self._prefix, index)
         WORLD.get().inner[at] = step.inner
         return getattr(TASKS[step.task], how)(at, *args, **kwargs)
