@@ -113,14 +113,28 @@ class Task(_Callable[R_co]):
         keys: The route keys if this one is a select, the keywords if it is a map.
     """
 
+    # Slots beside the partial object's own dict: loops read these all the time.
+    __slots__ = (
+        "_maps",
+        "fn",
+        "identity",
+        "is_async",
+        "keys",
+        "name",
+        "of",
+        "pure",
+        "run_on",
+        "tail",
+    )
+
     fn: Callable[..., Any]
     name: str
     pure: bool
     run_on: RunOn
     is_async: bool
     identity: TaskIdentity
-    of: Any = None
-    keys: tuple[Any, ...] = ()
+    of: Any
+    keys: tuple[Any, ...]
     tail: Callable[..., TailCall]
     _maps: dict[tuple[str, ...], Task[Any]]
 
@@ -129,16 +143,12 @@ class Task(_Callable[R_co]):
         """Make the task of a function."""
         signature = signature_of(fn)
         make, tail, scope = makers(name, signature)
-        task = scope["task"] = cls.__new__(cls, make)
-        functools.update_wrapper(task, fn)
-        task.fn = fn
-        task.name = name
+        identity = TaskIdentity(name, _qualified_name(fn), parameters_of(signature))
+        task = scope["task"] = cls._filled(make, fn, identity, tail)
         task.pure = pure
         task.run_on = run_on
         task.is_async = gives_coroutines(fn)
-        task.identity = TaskIdentity(name, _qualified_name(fn), parameters_of(signature))
-        task.tail = tail
-        task._maps = {}
+        functools.update_wrapper(task, fn)
         return task
 
     @classmethod
@@ -152,16 +162,33 @@ class Task(_Callable[R_co]):
             of: The task whose calls the items are, for a map.
             keys: The route keys of a select, or the keywords of a map, in order.
         """
-        task = cls.__new__(cls, _never_called)
-        task.fn = _never_called
-        task.name = identity.name
-        task.pure = False
-        task.run_on = "local" if of is None else of.run_on
-        task.is_async = of is not None and of.is_async
-        task.identity = identity
-        task.of = of
+        task = cls._filled(_never_called, _never_called, identity, _never_called)
+        if of is not None:
+            task.of = of
+            task.run_on = of.run_on
+            task.is_async = of.is_async
         task.keys = keys
-        task.tail = _never_called
+        return task
+
+    @classmethod
+    def _filled(
+        cls,
+        make: Callable[..., LazyResult[Any]],
+        fn: Callable[..., Any],
+        identity: TaskIdentity,
+        tail: Callable[..., TailCall],
+    ) -> Task[Any]:
+        task = cls.__new__(cls, make)
+        task.fn = fn
+        task.name = identity.name
+        task.identity = identity
+        task.tail = tail
+        task.pure = False
+        task.run_on = "local"
+        task.is_async = False
+        task.of = None
+        task.keys = ()
+        task._maps = {}
         return task
 
     @property

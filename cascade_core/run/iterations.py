@@ -9,6 +9,7 @@ for as long as the targets fit it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import perf_counter
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final, final
@@ -87,7 +88,8 @@ class Iterations:
             target = value.lazy() if type(value) is TailCall else value
             if perf_counter() >= self._slice.end:
                 await self._slice.renew()
-            value = await self._by_known_program(target, on_vm=False)
+            known = self._run.uses_with_program(target._task, on_vm=False)
+            value = await self._by_known_program(target, known) if known else _NONE_RAN
             if value is _NONE_RAN:
                 reading = read(target)
                 use = self._plan(target, reading)
@@ -108,7 +110,8 @@ class Iterations:
             target = value
             if perf_counter() >= self._slice.end:
                 await self._slice.renew()
-            value = await self._by_known_program(target, on_vm=True)
+            known = self._run.uses_with_program(target._task, on_vm=True)
+            value = await self._by_known_program(target, known) if known else _NONE_RAN
             if value is _NONE_RAN:
                 lazy = target.lazy()
                 reading = key, inputs, calls = read(lazy)
@@ -125,12 +128,11 @@ class Iterations:
 
     # -- many iterations, or one --------------------------------------------------------------
 
-    async def _by_known_program(self, target: BoundCall[Any], on_vm: bool) -> Any:
-        """Iterate by a program of this run that takes the target, if there is one.
+    async def _by_known_program(self, target: BoundCall[Any], uses: Sequence[Use]) -> Any:
+        """Iterate by one of some programs that this run has used for the task of the target.
 
-        Structures may alternate, so each task has a few, the latest first.
+        Structures may alternate, so there are a few, the latest first.
         """
-        uses = self._run.uses_with_program(target._task, on_vm)
         if self._bus.listening:  # the lookup has to be told first
             return _NONE_RAN
         for use in uses:

@@ -7,12 +7,12 @@ iteration and returns the target. A loop of two nodes,
 ``countdown(n, double(n))``, looks like this::
 
     def plan(target, use):
+        f0 = t0.fn
+        f1 = t1.fn
         cache, bus, this, end = use.cache, use.bus, use.plan, use.time_slice.end
         known1 = NOTHING
         for _ in use.ticks:
-            if bus.listening:
-                return use.refuse(target)
-            if target._task is not t0 or target._options is not None:
+            if bus.listening or target._task is not t0 or target._options is not None:
                 return use.refuse(target)
             (d0, c1) = target._args
             if type(d0) is not int and is_live(d0):
@@ -41,8 +41,8 @@ iteration and returns the target. A loop of two nodes,
             if clock() >= end:
                 return target
 
-``c1`` is the call at position 1, ``d0`` the first input, ``r1`` what position 1 came to, ``t1`` and
-``f1`` are a task and its function. Lazy results are immutable: where the target's lazy arguments
+``c1`` is the call at position 1, ``d0`` the first input, ``r1`` what position 1 came to, ``t1`` a
+task. Lazy results are immutable: where the target's lazy arguments
 are the objects that they were, nothing below them is looked at again. While no other plan of the
 cache was used since, this one is held, and is the most recently used one.
 
@@ -64,13 +64,14 @@ from typing import Any, Final, TypeAlias, final
 from cascade_core.define.lazy import BoundCall, LazyResult, TailCall
 from cascade_core.define.quote import Quoted
 from cascade_core.graph.containers import ATOMS, Search, is_container
+from cascade_core.graph.model import sources_of
 from cascade_core.vm.blueprint import CHUNK, PENDING, Blueprint
 from cascade_core.vm.machine import STOPPED, UNFINISHED, Flavour
 from cascade_core.vm.steps import Registers
 
-MAX_NODES: Final = 512
-"""Larger graphs are not written out: compiling takes longer than running them a hundred times."""
-
+MAX_SIZE: Final = 1_024
+"""Larger graphs, in nodes and arguments together, are not written out: they would keep the event
+loop for too long while they are compiled."""
 
 Run: TypeAlias = Callable[[BoundCall[Any], Any], Any]
 
@@ -104,16 +105,15 @@ def write_program(blueprint: Blueprint, registers: Registers, flavour: Flavour) 
         flavour: What it is for.
 
     Returns:
-        The program; None if the structure has containers, or more than ``MAX_NODES`` nodes, or on
-        the VM more than one.
+        The program; None if the structure has containers, is larger than ``MAX_SIZE``, or has more
+        than one node on the VM.
 
-    Cost: linear in nodes plus arguments; some 20 us for each node.
+    Cost: linear in nodes plus arguments; some 50 us for each node.
     """
-    size = len(blueprint.order)
-    if (
-        size > (1 if flavour.on_vm else MAX_NODES)
-        or blueprint.graph.structure.decoded.has_containers
-    ):
+    decoded = blueprint.graph.structure.decoded
+    size = len(decoded.rows) + sum([len(sources_of(row)) for row in decoded.rows])
+    is_too_large = size > MAX_SIZE or (flavour.on_vm and len(decoded.rows) > 1)
+    if is_too_large or decoded.has_containers:
         return None
     writer = _Writer(blueprint, registers, flavour)
     text = "\n".join(["def plan(target, use):", *_indented(writer.lines()), ""])
@@ -121,7 +121,7 @@ def write_program(blueprint: Blueprint, registers: Registers, flavour: Flavour) 
     filename = f"<cascade plan {number}: {blueprint.graph.structure.digest[:12]}>"
     scope = writer.constants
     exec(compile(text, filename, "exec"), scope)
-    run = _named(scope["plan"], f"plan of {blueprint.names[blueprint.last]}")
+    run = _named(scope.pop("plan"), f"plan of {blueprint.names[blueprint.last]}")
     program = Program(run, text + writer.legend())
     linecache.cache[filename] = (
         len(program.source),
@@ -193,17 +193,18 @@ class _Writer:
             "is_live": is_live,
             "stop": stop,
         }
-        for task, number in self._tasks.items():
-            self.constants |= {f"t{number}": task, f"f{number}": task.fn}
+        self.constants |= {f"t{number}": task for task, number in self._tasks.items()}
 
     def legend(self) -> str:
         """What the constants stand for, as comments; a ``repr`` never breaks a line."""
         return "".join(
-            f"# t{n}, f{n}: {task.identity.qualified_name!r}\n" for task, n in self._tasks.items()
+            f"# t{n}: {task.identity.qualified_name!r}\n" for task, n in self._tasks.items()
         )
 
     def lines(self) -> Iterator[str]:
         """The body of the program."""
+        for number in self._tasks.values():
+            yield f"f{number} = t{number}.fn"
         if self._on_vm:
             yield "bus, end = use.bus, use.time_slice.end"
         else:
@@ -213,7 +214,6 @@ class _Writer:
         if tells_reuse:
             yield "is_told = True"
         yield "for _ in use.ticks:"
-        yield from _indented(_unless("not bus.listening" if self._is_heard else "bus.listening"))
         yield from _indented(self._check(0, "is_live({})"))
         yield from _indented(self._check_below())
         if not self._on_vm:
@@ -266,7 +266,9 @@ class _Writer:
         """
         call = self._calls[position]
         name = f"c{position}" if position else "target"
-        checks = [f"type({name}) is not LazyResult"] if position else []
+        checks = [f"type({name}) is not LazyResult"]
+        if position == 0:
+            checks = ["not bus.listening" if self._is_heard else "bus.listening"]
         checks.append(f"{name}._task is not t{self._task_number(position)}")
         if not self._on_vm:
             checks.append(f"{name}._options is not None")

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import math
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import pytest
@@ -91,43 +92,43 @@ CALLS = {
     "heavy": 26,
     "stable": 14,
     "vm": 3,
-    "simple interpreted": 33,
-    "heavy interpreted": 115,
-    "stable interpreted": 103,
-    "vm interpreted": 32,
+    "simple interpreted": 32,
+    "heavy interpreted": 114,
+    "stable interpreted": 102,
+    "vm interpreted": 31,
 }
 """Calls of functions, those written in C too, in one iteration."""
 
 OPCODES = {
     (3, 11): {
-        "simple": 83,
-        "heavy": 875,
-        "stable": 310,
-        "vm": 73,
-        "simple interpreted": 605,
-        "heavy interpreted": 2394,
-        "stable interpreted": 2047,
-        "vm interpreted": 571,
+        "simple": 84,
+        "heavy": 887,
+        "stable": 322,
+        "vm": 74,
+        "simple interpreted": 590,
+        "heavy interpreted": 2379,
+        "stable interpreted": 2032,
+        "vm interpreted": 556,
     },
     (3, 12): {
-        "simple": 77,
-        "heavy": 789,
-        "stable": 271,
-        "vm": 65,
-        "simple interpreted": 569,
-        "heavy interpreted": 2252,
-        "stable interpreted": 1940,
-        "vm interpreted": 539,
+        "simple": 76,
+        "heavy": 801,
+        "stable": 283,
+        "vm": 66,
+        "simple interpreted": 555,
+        "heavy interpreted": 2238,
+        "stable interpreted": 1926,
+        "vm interpreted": 524,
     },
     (3, 13): {
-        "simple": 79,
-        "heavy": 788,
-        "stable": 270,
-        "vm": 67,
-        "simple interpreted": 555,
-        "heavy interpreted": 2169,
-        "stable interpreted": 1857,
-        "vm interpreted": 521,
+        "simple": 80,
+        "heavy": 800,
+        "stable": 282,
+        "vm": 68,
+        "simple interpreted": 541,
+        "heavy interpreted": 2155,
+        "stable interpreted": 1843,
+        "vm interpreted": 506,
     },
 }
 """Opcodes in one iteration, by minor version of Python."""
@@ -181,6 +182,16 @@ async def opcodes_of(run: Callable[[], Awaitable[Any]]) -> int:
     return count
 
 
+@contextmanager
+def unobserved() -> Iterator[None]:
+    """Nobody looks at each graph that is planned; the plugin does."""
+    observers, observe._observers = observe._observers, ()
+    try:
+        yield
+    finally:
+        observe._observers = observers
+
+
 Count = Callable[[Callable[[], Awaitable[Any]]], Awaitable[int]]
 
 
@@ -196,17 +207,12 @@ def cost(name: str, count: Count) -> float:
         once, twice = [await count(run) for run in runs]
         return (twice - once) / N
 
-    return asyncio.run(of_one_iteration())
+    with unobserved():
+        return asyncio.run(of_one_iteration())
 
 
 def meant(name: str, found: float) -> str:
     return f"{name}: now {found}; if the change is meant, renew the tables in {__file__}"
-
-
-@pytest.fixture(autouse=True)
-def nobody_observes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An observer looks at each graph that is planned: the plugin is one."""
-    monkeypatch.setattr(observe, "_observers", ())
 
 
 @pytest.fixture(params=LOOPS)
@@ -227,13 +233,14 @@ def test_an_iteration_makes_as_many_calls_as_it_did(loop):
 
 @pytest.mark.slow
 def test_an_iteration_executes_as_many_opcodes_as_it_did(loop):
-    known = OPCODES.get(sys.version_info[:2])
-    if known is None:
-        pytest.skip("no opcodes are written down for this Python")
+    version, slack, gain = sys.version_info[:2], SLACK, GAIN
+    if version not in OPCODES:  # held to the newest that is known
+        version, slack, gain = max(OPCODES), 0.25, 0.25
+    known = OPCODES[version][loop]
 
     found = cost(loop, opcodes_of)
 
-    low, high = known[loop] * (1 - GAIN), known[loop] * (1 + SLACK)
+    low, high = known * (1 - gain), known * (1 + slack)
     assert low <= found <= high, meant(f"opcodes of {loop!r}", found)
 
 
@@ -247,7 +254,8 @@ def test_planning_a_node_takes_as_many_calls_as_it_did():
             counts.append(await calls_of(lambda t=target: cs.Engine(slice_ms=math.inf).run(t)))
         return (counts[2] - counts[1]) / WIDE
 
-    found = asyncio.run(of_one_node())
+    with unobserved():
+        found = asyncio.run(of_one_node())
 
     low, high = CALLS_TO_PLAN * (1 - GAIN), CALLS_TO_PLAN * 1.05
     assert low <= found <= high, meant("calls to plan a node", found)

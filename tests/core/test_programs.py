@@ -34,7 +34,7 @@ from cascade_core.plan.solver import NativeSolver, checked_order
 from cascade_core.run.record import Run
 from cascade_core.vm import program as program_module
 from cascade_core.vm.blueprint import CHUNK, Blueprint
-from cascade_core.vm.program import MAX_NODES, Flavour, write_program
+from cascade_core.vm.program import MAX_SIZE, Flavour, write_program
 
 NEVER = sys.maxsize
 X = Step("mix", ())
@@ -875,14 +875,33 @@ async def test_memory_is_flat_over_200_000_iterations(at_once, engine, use_vm):
 # -- what is not written out ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("nodes", "is_written"), [(MAX_NODES, True), (MAX_NODES + 1, False)])
-async def test_graphs_of_too_many_nodes_are_interpreted(at_once, engine, nodes, is_written):
+@pytest.mark.parametrize(("size", "is_written"), [(MAX_SIZE, True), (MAX_SIZE + 1, False)])
+@pytest.mark.parametrize("few_nodes", [False, True], ids=["many nodes", "many arguments"])
+async def test_large_graphs_are_interpreted(at_once, engine, size, is_written, few_nodes):
+    """Each of the nodes has an argument, and is one of the target's: three for the size."""
     total = cs.task(lambda *values: sum(values))
+    nodes = 0 if few_nodes else (size - 1) // 3
+    values = [1] * (size - 1 - 3 * nodes)
 
     for _ in range(3):
-        assert await engine.run(total(*[double(1) for _ in range(nodes - 1)])) == 2 * (nodes - 1)
+        value = await engine.run(total(*values, *[double(1) for _ in range(nodes)]))
+        assert value == len(values) + 2 * nodes
 
     assert (program_of(engine) is not None) is is_written
+
+
+@pytest.mark.parametrize("use_vm", [False, True], ids=["graph", "vm"])
+async def test_function_that_is_put_in_the_place_of_a_tasks_own_is_called(
+    at_once, engine, monkeypatch, use_vm
+):
+    @cs.task
+    def loop(n):
+        return "own" if n == 0 else (loop.tail(n - 1) if use_vm else loop(n - 1))
+
+    await engine.run(loop(5), use_vm=use_vm)
+    monkeypatch.setattr(loop, "fn", lambda n: "other")
+
+    assert await engine.run(loop(5), use_vm=use_vm) == "other"
 
 
 async def test_functions_are_called_under_any_builtins(at_once, engine, monkeypatch):
