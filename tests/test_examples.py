@@ -1,5 +1,6 @@
 """The examples are suites that users copy: they must hold where they are run, and be there."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,22 @@ def test_loop_examples_measure_and_print_one_table(pytester: pytest.Pytester):
         ],
     )
     assert ran.stdout.str().count("cascade benchmarks") == 1
+
+
+@pytest.mark.slow
+def test_speed_of_graphs_is_told_line_by_line(pytester: pytest.Pytester):
+    ran = pytester.run(sys.executable, str(EXAMPLES / "graph_speed.py"), "1")
+
+    assert ran.ret == 0
+    ran.stdout.fnmatch_lines(
+        [
+            "*  wide, 10,000 nodes: speed over direct calls",
+            "*  lattice, 10,000 nodes with three parents each: speed over direct calls",
+            "*  wide, 100,000 nodes: speed per node over 10,000",
+            "*  chain, 100,000 nodes: speed per node over 10,000",
+            "*  1,000 async nodes that sleep 1 ms: speed over bare asyncio",
+            "*  loop of 12 nodes with every event heard: speed over the same unheard",
+            "*  bytes per node at peak: wide, 10,000 nodes",
+        ],
+        consecutive=True,
+    )

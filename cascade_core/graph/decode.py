@@ -110,6 +110,8 @@ class Decoded(NamedTuple):
     """The task of each call by number; the first is the target's."""
     rows: list[Row]
     """All else of each call."""
+    dependencies: list[tuple[int, ...]]
+    """The calls that each call depends on, each once, in order."""
     has_containers: bool
     has_options: bool
 
@@ -121,10 +123,12 @@ def decode(key: Key) -> Decoded:
     """
     identities: list[TaskIdentity] = []
     rows: list[Row] = []
+    dependencies: list[tuple[int, ...]] = []
     args: list[Any] = []  # of the latest call, if it has neither keywords nor options
     is_open = is_plain = has_containers = has_options = False
+    has_data = has_again = False  # among these arguments
     slots = 0
-    numbers = 1
+    numbers = first = 1  # of the next new call, and of the next one when these arguments began
 
     def source(token: int) -> int:
         nonlocal slots, numbers
@@ -136,9 +140,13 @@ def decode(key: Key) -> Decoded:
             return numbers - 1
         return token
 
+    def add(row: Row) -> None:
+        rows.append(row)
+        dependencies.append(_dependencies(row))
+
     def close() -> None:
         if is_open:
-            rows.append(tuple(args) if is_plain else Call(identities[-1], tuple(args), ()))
+            add(tuple(args) if is_plain else Call(identities[-1], tuple(args), ()))
 
     tokens = iter(key)
     for token in tokens:
@@ -147,15 +155,24 @@ def decode(key: Key) -> Decoded:
             if token == DATA:  # `source`, written out: most tokens come here
                 slots += 1
                 args.append(-slots)
+                has_data = True
             elif token == NEW:
                 args.append(numbers)
                 numbers += 1
             else:
                 args.append(token)
+                has_again = True
         elif kind is TaskIdentity and is_plain and token.is_plain:
-            rows.append(tuple(args))  # and most calls here
+            row = tuple(args)  # `close`, written out: and most calls here
+            rows.append(row)
+            if numbers == first and not has_again:
+                dependencies.append(())
+            elif has_data or (has_again and len(set(row)) < len(row)):
+                dependencies.append(_dependencies(row))
+            else:
+                dependencies.append(row)
             identities.append(token)
-            args = []
+            args, first, has_data, has_again = [], numbers, False, False
         elif kind is Shape:
             args.append(_container(token, tokens, source))
             has_containers, is_plain = True, False
@@ -165,16 +182,21 @@ def decode(key: Key) -> Decoded:
             has_options |= shape is not None
             identity: TaskIdentity = token if shape is None else next(tokens)
             identities.append(identity)
-            args = []
+            args, first, has_data, has_again = [], numbers, False, False
             is_open = is_plain = shape is None and not identity.has_keywords
             if not is_open:
                 call = _call(identity, shape, tokens, source)
                 has_containers |= any(type(argument) is tuple for _, argument in call.arguments())
-                rows.append(call)
+                add(call)
             elif identity.parameters.var_positional is not None:
                 next(tokens)  # how many arguments there are, the next call tells
     close()
-    return Decoded(identities, rows, has_containers, has_options)
+    return Decoded(identities, rows, dependencies, has_containers, has_options)
+
+
+def _dependencies(row: Row) -> tuple[int, ...]:
+    sources = row.sources() if isinstance(row, Call) else row
+    return tuple(dict.fromkeys([source for source in sources if source >= 0]))
 
 
 def decode_calls(key: Key) -> list[Call]:

@@ -91,7 +91,7 @@ class Graph:
     def __init__(self, structure: Structure, tasks: Sequence[Task[Any]]) -> None:
         self.structure = structure
         self.tasks = tuple(tasks)
-        self.dependencies = _dependencies(structure.decoded.rows)
+        self.dependencies = structure.decoded.dependencies
         self.root = 0
 
     @cached_property
@@ -179,23 +179,6 @@ class Graph:
 
     def __repr__(self) -> str:
         return f"<Graph {self.tasks[self.root].name}, {len(self.tasks)} nodes>"
-
-
-def _dependencies(rows: Sequence[Row]) -> list[tuple[int, ...]]:
-    """What each call depends on, each once, in order; the row itself if that is all of it."""
-    found: list[tuple[int, ...]] = []
-    for row in rows:
-        if isinstance(row, Call):
-            found.append(tuple(dict.fromkeys(row.sources())))
-        elif len(row) == 1:
-            found.append(row if row[0] >= 0 else ())
-        elif not row or max(row) < 0:
-            found.append(())
-        elif min(row) >= 0 and len(set(row)) == len(row):
-            found.append(row)
-        else:
-            found.append(tuple(dict.fromkeys([source for source in row if source >= 0])))
-    return found
 
 
 def _needed(dependencies: Sequence[tuple[int, ...]], position: int) -> set[int]:

@@ -46,7 +46,7 @@ class Structure:
         identity: TaskIdentity = first if type(first) is TaskIdentity else second
         return identity
 
-    @property
+    @cached_property
     def identities(self) -> set[TaskIdentity]:
         """The tasks of all calls."""
         return set(self.decoded.identities)

@@ -150,24 +150,16 @@ class Frame:
         return self.registers[self.blueprint.order[rank]]
 
     def done(self, rank: int, value: Any) -> list[int]:
-        """Record a node's value.
+        """Record a node's value, and tell its dependents.
 
         Returns:
             The ranks that are ready because of it.
         """
         self.registers[self.blueprint.order[rank]] = value
-        return self.release(rank)
-
-    def release(self, rank: int) -> list[int]:
-        """Tell the dependents of a node that it is done.
-
-        Returns:
-            The ranks that are ready because of it.
-        """
         waiting, needed = self._waiting, self._needed
         dependents = self._dependents[rank]
         if self._route_dependents:
-            dependents = [*dependents, *self._route_dependents.pop(rank, ())]
+            dependents += tuple(self._route_dependents.pop(rank, ()))
         ready = []
         for dependent in dependents:
             waiting[dependent] -= 1

@@ -4,44 +4,50 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from typing import TypeAlias, final
+from typing import final
 
 from cascade_core.run.frame import Frame
-
-Entry: TypeAlias = tuple[int, int, Frame]
-"""The frame's serial, the node's rank, and the frame."""
 
 
 @final
 class Ready:
     """A queue by frame and rank.
 
-    Most nodes become ready in the order in which they are to start, and need no sorting; the others
-    go to a heap beside.
+    Most nodes become ready in the order in which they are to start. They stand in a row, each frame
+    with its ranks, and need neither sorting nor an object each; the others go to a heap beside.
     """
 
     __slots__ = ("_row", "_strays")
 
     def __init__(self) -> None:
-        self._row: deque[Entry] = deque()
-        self._strays: list[Entry] = []
+        self._row: deque[tuple[Frame, deque[int]]] = deque()
+        self._strays: list[tuple[int, int, Frame]] = []
 
     def __bool__(self) -> bool:
         return bool(self._row or self._strays)
 
     def push(self, frame: Frame, ranks: list[int]) -> None:
-        """Add nodes of a frame, in ascending order."""
-        row, serial = self._row, frame.serial
-        for rank in ranks:
-            entry = (serial, rank, frame)
-            if not row or row[-1] < entry:
-                row.append(entry)
-            else:
-                heapq.heappush(self._strays, entry)
+        """Add nodes of a frame, at least one, in ascending order."""
+        row = self._row
+        last, last_ranks = row[-1] if row else (frame, deque())
+        if last is frame and row and last_ranks[-1] < ranks[0]:
+            last_ranks.extend(ranks)
+        elif not row or last.serial < frame.serial:
+            row.append((frame, deque(ranks)))
+        else:
+            for rank in ranks:
+                heapq.heappush(self._strays, (frame.serial, rank, frame))
 
-    def pop(self) -> Entry | None:
-        """Take the one that starts next, if there is one."""
+    def pop(self) -> tuple[Frame, int] | None:
+        """Take the node that starts next, if there is one."""
         row, strays = self._row, self._strays
-        if strays and not (row and row[0] < strays[0]):
-            return heapq.heappop(strays)
-        return row.popleft() if row else None
+        if strays and not (row and (row[0][0].serial, row[0][1][0]) < strays[0]):
+            _, rank, frame = heapq.heappop(strays)
+            return frame, rank
+        if not row:
+            return None
+        frame, ranks = row[0]
+        rank = ranks.popleft()
+        if not ranks:
+            row.popleft()
+        return frame, rank

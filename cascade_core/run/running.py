@@ -6,7 +6,6 @@ import asyncio
 import inspect
 from collections import deque
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any, TypeAlias, final
 
 from cascade_core.run.calls import Execution
@@ -33,7 +32,7 @@ class Running:
 
     Each reports what it came to when it ends, and raises nothing itself: a KeyboardInterrupt would
     end the event loop, and an exception that nobody asks for is complained about. Only one that was
-    cancelled before its first step reports nothing; it is looked for once all have had that.
+    cancelled before its first step reports nothing; it is missed once all have had that.
 
     Attributes:
         has_unstarted: Whether one of them may have yet to take its first step.
@@ -44,9 +43,9 @@ class Running:
     def __init__(self) -> None:
         self.has_unstarted = False
         self.ended: deque[tuple[Frame, int, Any]] = deque()
-        self.tasks: dict[int, tuple[asyncio.Task[None], Frame, int]] = {}
+        self.tasks: dict[int, asyncio.Task[None]] = {}
         self._loop = asyncio.get_running_loop()
-        self._create_task = _creator_of_tasks(self._loop)
+        self._is_usual = _makes_usual_tasks(self._loop)
         self._started = 0  # how many there were; this numbers them
         self._begun = 0  # how many of them have taken their first step
         self._executions: dict[int, tuple[Execution, Any]] = {}  # that a task is to go on with
@@ -57,9 +56,12 @@ class Running:
         number = self._started
         self._started += 1
         work = self._work(number, frame, rank, function)
-        task = self._create_task(work, name=name)
+        if self._is_usual:
+            self.tasks[number] = asyncio.Task(work, loop=self._loop, name=name)
+            return
+        task = self._loop.create_task(work, name=name)
         if not task.done():  # a task factory may have let it run at once
-            self.tasks[number] = (task, frame, rank)
+            self.tasks[number] = task
 
     def go_on(self, execution: Execution, coroutine: Any) -> None:
         """Start an asyncio task for an execution whose call gave a coroutine."""
@@ -83,7 +85,11 @@ class Running:
             wake.set_result(None)
 
     async def wait(self) -> None:
-        """Wait until one of them ends."""
+        """Wait until one of them ends.
+
+        Raises:
+            asyncio.CancelledError: Somebody cancelled one of them before its first step.
+        """
         if self._begun < self._started:
             await self.let_begin()
         if self.ended:
@@ -95,25 +101,20 @@ class Running:
             self._wake = None
 
     async def let_begin(self) -> None:
-        """Let all of them take their first step."""
+        """Let all of them take their first step.
+
+        Raises:
+            asyncio.CancelledError: Somebody cancelled one of them before that.
+        """
         self.has_unstarted = False
         await asyncio.sleep(0)
         if self._begun < self._started:
-            self._find_cancelled()
+            raise asyncio.CancelledError
         self._executions.clear()
-
-    def _find_cancelled(self) -> None:
-        """End those that were cancelled before their first step."""
-        self._begun = self._started
-        for number, (task, frame, rank) in list(self.tasks.items()):
-            if task.done():
-                self._close_unstarted(number)
-                del self.tasks[number]
-                self.ended.append((frame, rank, Failed(asyncio.CancelledError())))
 
     def cancel(self) -> None:
         """Cancel all of them; they end when the event loop goes on, if it does."""
-        for number, (task, _, _) in self.tasks.items():
+        for number, task in self.tasks.items():
             self._close_unstarted(number)
             if not task.get_loop().is_closed():
                 task.cancel()
@@ -125,8 +126,7 @@ class Running:
             asyncio.CancelledError: This was cancelled meanwhile.
         """
         cancelled: asyncio.CancelledError | None = None
-        numbers = list(self.tasks)
-        tasks = [task for task, _, _ in self.tasks.values()]
+        numbers, tasks = list(self.tasks), list(self.tasks.values())
         while not all(task.done() for task in tasks):
             for task in tasks:
                 task.cancel()
@@ -150,9 +150,7 @@ class Running:
             execution.finish(asyncio.CancelledError())
 
 
-def _creator_of_tasks(loop: asyncio.AbstractEventLoop) -> Callable[..., asyncio.Task[None]]:
-    """The loop's ``create_task``; or what that does, if nobody gave the loop ways of its own."""
-    is_usual = type(loop).create_task is asyncio.BaseEventLoop.create_task
-    if is_usual and "create_task" not in vars(loop) and loop.get_task_factory() is None:
-        return partial(asyncio.Task, loop=loop)
-    return loop.create_task
+def _makes_usual_tasks(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether nobody gave the loop ways of its own to make tasks: then its method is passed by."""
+    is_inherited = type(loop).create_task is asyncio.BaseEventLoop.create_task
+    return is_inherited and "create_task" not in vars(loop) and loop.get_task_factory() is None

@@ -49,8 +49,10 @@ OpenPlan: TypeAlias = Callable[[LazyResult[Any] | TailCall], tuple[Blueprint, li
 """Looks up the plan of a sub-graph; gives its blueprint and inputs."""
 
 _UNSET = object()
-_PREPARED = object()
-"""What an asyncio task gives that only opened resources for its node."""
+
+
+class _Prepared:
+    """What an asyncio task gives that only opened resources for its node."""
 
 
 class _Saved:
@@ -58,6 +60,10 @@ class _Saved:
 
     def __init__(self, value: Any) -> None:
         self.value = value
+
+
+_NO_VALUES = frozenset({Failed, LazyResult, Reused, TailCall, _Prepared, _Saved})
+"""Types of what an asyncio task may come to that is not the value of its node."""
 
 
 @final
@@ -85,7 +91,6 @@ class Scheduler:
         self._values: deque[tuple[Frame, int, Any]] = deque()  # final, not yet delivered
         self._is_delivering = False
         self._unopened: deque[tuple[Frame, int]] = deque()  # maps with items to open
-        self._steps = 0
         self._result: Any = _UNSET
         self.store: Store | None = None
 
@@ -118,10 +123,16 @@ class Scheduler:
         try:
             self._resume(frame, done, started_ns)
             ended, unopened, ready = self._running.ended, self._unopened, self._ready
+            steps = 0
             while self._result is _UNSET:
                 if ended:
-                    ready_frame, rank, result = ended.popleft()
-                    self._collect(ready_frame, rank, result)
+                    frame_of, rank, result = ended.popleft()
+                    if type(result) in _NO_VALUES or frame_of.owed or rank == frame_of.target:
+                        self._collect(frame_of, rank, result)
+                    else:  # what that comes to where only dependents wait for it
+                        new = frame_of.done(rank, result)
+                        if new:
+                            ready.push(frame_of, new)
                     continue
                 if unopened:
                     self._open_item()
@@ -130,12 +141,11 @@ class Scheduler:
                     if entry is None:
                         await self._running.wait()
                         continue
-                    _, rank, ready_frame = entry
-                    pause = self._start(ready_frame, rank)
+                    pause = self._start(*entry)
                     if pause is not None:
                         await pause
-                self._steps += 1
-                if not self._steps % CHUNK and perf_counter() >= self._slice.end:
+                steps += 1
+                if not steps % CHUNK and perf_counter() >= self._slice.end:
                     await self._slice.renew()
         except GeneratorExit:  # the coroutine was closed: nothing can be awaited
             self._running.cancel()
@@ -149,8 +159,8 @@ class Scheduler:
         """Take over a frame whose first ``done`` nodes have run, the last maybe unfinished."""
         last = done - 1
         for rank in range(last):
-            frame.release(rank)
-        self._ready.push(frame, frame.ready(done))
+            frame.done(rank, frame.result(rank))
+        self._push(frame, frame.ready(done))
         if done:
             value = frame.result(last)
             if type(value) is CoroutineType:
@@ -158,6 +168,10 @@ class Scheduler:
                 self._running.go_on(execution, value)
             else:
                 self._settle(frame, last, value)
+
+    def _push(self, frame: Frame, ranks: list[int]) -> None:
+        if ranks:
+            self._ready.push(frame, ranks)
 
     # -- starting a node ------------------------------------------------------------------
 
@@ -240,7 +254,7 @@ class Scheduler:
         self._run.tell(TaskSkipped, frame.blueprint, rank, reason)
         if rank == frame.target:
             raise DependencyMissingError(frame.blueprint.names[rank], reason)
-        self._ready.push(frame, frame.done(rank, SKIPPED))
+        self._push(frame, frame.done(rank, SKIPPED))
 
     def _lacks(self, frame: Frame, rank: int, registers: tuple[int, ...]) -> bool:
         """Open the resources that stand in some registers, and put their values there.
@@ -272,7 +286,7 @@ class Scheduler:
                     note_origin(error, frame.blueprint, rank)
                     raise
                 frame.registers[register] = value
-        return _PREPARED
+        return _Prepared()
 
     # -- pure calls --------------------------------------------------------------------------
 
@@ -323,7 +337,7 @@ class Scheduler:
     def _select(self, frame: Frame, rank: int, step: Step) -> None:
         """Choose a route and wait for it; the second time, take its value."""
         if rank not in frame.chosen:
-            self._ready.push(frame, frame.choose(rank, inputs.route_number(frame, rank, step)))
+            self._push(frame, frame.choose(rank, inputs.route_number(frame, rank, step)))
             return
         route = step.routes[frame.chosen[rank]]
         if not self._lacks(frame, rank, route.injected):
@@ -355,7 +369,7 @@ class Scheduler:
             raise result.error
         if kind is _Saved:
             self._deliver(frame, rank, result.value)
-        elif result is _PREPARED:
+        elif kind is _Prepared:
             self._ready.push(frame, [rank])
         else:
             self._settle(frame, rank, result)
@@ -366,12 +380,7 @@ class Scheduler:
         if kind is Reused:
             self._reuse(frame, rank, value.value)
         elif kind is not LazyResult and kind is not TailCall:
-            if frame.owed or rank == frame.target:
-                self._finish(frame, rank, value)
-            else:  # what that comes to where only dependents wait for it
-                ready = frame.done(rank, value)
-                if ready:
-                    self._ready.push(frame, ready)
+            self._finish(frame, rank, value)
         elif rank != frame.target:
             self._open(value, Parent(frame, rank))
         elif frame.parent is not None:
@@ -391,7 +400,7 @@ class Scheduler:
             owed = tail_of.owed.get(tail_of.target)
             if owed:
                 frame.owed[frame.target] = owed
-        self._ready.push(frame, frame.ready())
+        self._push(frame, frame.ready())
 
     def _finish(self, frame: Frame, rank: int, value: Any) -> None:
         """A node has its final value: result caches get it first, if they are owed it."""
@@ -423,7 +432,7 @@ class Scheduler:
                 for waiter in owed.waiters:
                     self._reuse(*waiter, value)
         if rank != frame.target:
-            self._ready.push(frame, frame.done(rank, value))
+            self._push(frame, frame.done(rank, value))
         elif frame.parent is not None:
             self._tell_pruned(frame)
             parent, parent_rank, item = frame.parent

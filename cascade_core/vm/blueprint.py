@@ -46,7 +46,7 @@ class Links(NamedTuple):
 
     waits: list[int]
     """For how many nodes each waits at first."""
-    dependents: list[list[int]]
+    dependents: list[tuple[int, ...]]
     """The nodes that wait for each at first."""
     prunable: frozenset[int]
     """The nodes that only routes need."""
@@ -118,13 +118,16 @@ class Blueprint:
     @cached_property
     def links(self) -> Links:
         """Who waits for whom. Made when first asked for: a straight run needs none of it."""
-        needed, ranks = self.graph.firm_dependencies, self.ranks
-        dependents: list[list[int]] = [[] for _ in self.order]
-        for rank, position in enumerate(self.order):
-            for source in needed[position]:
-                dependents[ranks[source]].append(rank)
-        waits = [len(needed[position]) for position in self.order]
-        return Links(waits, dependents, frozenset([ranks[p] for p in self.graph.prunable]))
+        ranks = self.ranks
+        needed = [self.graph.firm_dependencies[position] for position in self.order]
+        found: dict[int, list[int]] = {}
+        for rank, sources in enumerate(needed):
+            for source in sources:
+                found.setdefault(ranks[source], []).append(rank)
+        # Tuples of numbers are nothing for the garbage collector to look at.
+        dependents = [tuple(found.pop(rank, ())) for rank in range(len(needed))]
+        prunable = frozenset([ranks[position] for position in self.graph.prunable])
+        return Links(list(map(len, needed)), dependents, prunable)
 
     def firm_sources(self, rank: int) -> list[int]:
         """The ranks that a node waits for whatever is selected, each once."""
