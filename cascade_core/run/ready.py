@@ -51,3 +51,14 @@ class Ready:
         if not ranks:
             row.popleft()
         return frame, rank
+
+    def take(self, frame: Frame, most: int) -> list[int]:
+        """Take the ranks that start next, as long as they are of one frame, up to a number."""
+        row = self._row
+        if self._strays or not row or row[0][0] is not frame:
+            return []
+        ranks = row[0][1]
+        taken = [ranks.popleft() for _ in range(min(most, len(ranks)))]
+        if not ranks:
+            row.popleft()
+        return taken

@@ -91,6 +91,7 @@ class Scheduler:
         self._values: deque[tuple[Frame, int, Any]] = deque()  # final, not yet delivered
         self._is_delivering = False
         self._unopened: deque[tuple[Frame, int]] = deque()  # maps with items to open
+        self._steps = 0
         self._result: Any = _UNSET
         self.store: Store | None = None
 
@@ -123,7 +124,6 @@ class Scheduler:
         try:
             self._resume(frame, done, started_ns)
             ended, unopened, ready = self._running.ended, self._unopened, self._ready
-            steps = 0
             while self._result is _UNSET:
                 if ended:
                     frame_of, rank, result = ended.popleft()
@@ -144,8 +144,8 @@ class Scheduler:
                     pause = self._start(*entry)
                     if pause is not None:
                         await pause
-                steps += 1
-                if not steps % CHUNK and perf_counter() >= self._slice.end:
+                self._steps += 1
+                if not self._steps % CHUNK and perf_counter() >= self._slice.end:
                     await self._slice.renew()
         except GeneratorExit:  # the coroutine was closed: nothing can be awaited
             self._running.cancel()
@@ -204,9 +204,24 @@ class Scheduler:
         elif running.tasks or self._ready:
             running.spawn(frame, rank, call, task.name)
             running.has_unstarted = True
+            if blueprint.steps is None:
+                self._start_more(frame)
         else:
             return self._call_alone(call, frame, rank)
         return None
+
+    def _start_more(self, frame: Frame) -> None:
+        """Start the async nodes that come next, up to the next look at the clock."""
+        tasks, order = frame.blueprint.graph.tasks, frame.blueprint.order
+        spawn, call = self._running.spawn, self._bare_call
+        ranks = self._ready.take(frame, CHUNK - 1 - self._steps % CHUNK)
+        for index, rank in enumerate(ranks):
+            task = tasks[order[rank]]
+            if self._calls_directly and not task.is_async:
+                self._ready.push(frame, ranks[index:])
+                return
+            spawn(frame, rank, call, task.name)
+            self._steps += 1
 
     async def _call_alone(self, call: Work, frame: Frame, rank: int) -> None:
         """Make a call beside which nothing runs: no asyncio task is needed to wait for it."""
