@@ -34,7 +34,11 @@ OUTCOMES: Final = (
 
 def window_of(item: pytest.Item) -> Window:
     """Give the window of the coming or current call phase of ``item``."""
-    return item.stash.setdefault(WINDOW, Window(item.nodeid))
+    try:
+        return item.stash[WINDOW]
+    except KeyError:
+        window = item.stash[WINDOW] = Window(item.nodeid)
+        return window
 
 
 def judged_call(item: pytest.Item, recorder: Recorder) -> Generator[None, object, object]:
@@ -46,7 +50,8 @@ def judged_call(item: pytest.Item, recorder: Recorder) -> Generator[None, object
         MarkerError: likewise, for marks that make no sense and were added after collection.
     """
     __tracebackhide__ = True
-    recorder.attach()
+    if not recorder.is_attached:
+        recorder.attach()
     window = window_of(item)
     token = recorder.open(window)
     try:

@@ -33,6 +33,11 @@ Guard = Callable[[Missed], None]
 """Asked before a graph is planned; may raise."""
 
 
+_LOCK: Final = threading.RLock()
+"""One for all windows, for every test makes one. Reentrant: collecting garbage while it is held may
+run anything, even an engine."""
+
+
 class Window:
     """The call phase of one test, and the sum of what was run in it.
 
@@ -51,8 +56,7 @@ class Window:
         self.guards: list[Guard] = []
         self.judged = False
         self.complaints: dict[str, str] = {}
-        # Reentrant: collecting garbage while it is held may run anything, even an engine.
-        self._lock = threading.RLock()
+        self._lock = _LOCK
         # None until an engine runs: in most tests of most suites none does.
         self._sums: Sums | None = None
         self._final: WorkRecord | None = None
@@ -109,12 +113,13 @@ class Recorder:
 
     Attributes:
         leftovers: How many runs were started by what an earlier test left running, by its node id.
+        is_attached: Whether it listens.
     """
 
     def __init__(self, probes: Mapping[str, Probe]) -> None:
         self.probes = probes
         self.leftovers: Counter[str] = Counter()
-        self._is_attached = False
+        self.is_attached = False
         self._window: Window | None = None
         # One for each recorder, though contexts never forget one: sessions inside a test's call
         # phase must not take each other's tests for their own.
@@ -125,16 +130,16 @@ class Recorder:
 
     def attach(self) -> None:
         """Import the engines and listen to them; a second call changes nothing."""
-        if not self._is_attached:
+        if not self.is_attached:
             for probe in self.probes.values():
                 probe.attach(self)
-            self._is_attached = True
+            self.is_attached = True
 
     def detach(self) -> None:
         """Listen no more."""
         for probe in self.probes.values():
             probe.detach()
-        self._is_attached = False
+        self.is_attached = False
 
     def open(self, window: Window) -> Token[Window]:
         """Make ``window`` the one that runs belong to, until it is closed."""
