@@ -23,7 +23,7 @@ from cascade_core.plan.cache import CachedPlan
 from cascade_core.run.record import Run
 from cascade_core.run.use import Use, execute_heard
 from cascade_core.vm.blueprint import CHUNK, Blueprint
-from cascade_core.vm.machine import STOPPED, UNFINISHED, Flavour, execute, is_finished
+from cascade_core.vm.machine import STOPPED, UNFINISHED, Flavour, execute
 from cascade_core.vm.steps import Registers
 
 if TYPE_CHECKING:
@@ -216,8 +216,8 @@ class Iterations:
             registers[blueprint.graph.root] = value
             return await self._leave_straight(use, registers)
         registers, use.registers = use.registers, []
-        latest = registers[blueprint.order[use.rank]]
-        if type(latest) in UNFINISHED and not is_finished(blueprint, use.rank, latest):
+        # A program never stops at what the target itself came to.
+        if type(registers[blueprint.order[use.rank]]) in UNFINISHED:
             return await self._leave_straight(use, registers)
         return await self._straight(use, registers, use.rank + 1)
 

@@ -3,8 +3,8 @@
 The code is the loop of its plan. For each target it first compares the target with the structure
 that the plan was made for, call by call: the *guard*. If it fits, so that its key would be the
 plan's, the code calls the tasks, one line each; if not, it takes back the tick that counted the
-iteration and returns the target. A loop of two nodes,
-``countdown(n, double(n))``, looks like this::
+iteration and returns the target. A loop of two nodes, such as ``countdown(n, double(n))``,
+looks like this::
 
     def plan(target, use):
         f0 = t0.fn
@@ -42,9 +42,9 @@ iteration and returns the target. A loop of two nodes,
                 return target
 
 ``c1`` is the call at position 1, ``d0`` the first input, ``r1`` what position 1 came to, ``t1`` a
-task. Lazy results are immutable: where the target's lazy arguments
-are the objects that they were, nothing below them is looked at again. While no other plan of the
-cache was used since, this one is held, and is the most recently used one.
+task. Lazy results are immutable: where the target's lazy arguments are the objects that they were,
+nothing below them is looked at again. While no other plan of the cache was used since, this one is
+held, and is the most recently used one.
 
 Nothing that a user named is in the text: tasks, functions, names and types are constants in the
 code's globals. The text stands in ``linecache``, so that tracebacks show it and debuggers step.
