@@ -1,4 +1,4 @@
-"""Names that tests write: bounds for claims about work, and the types of the fixtures.
+"""Names that users write: bounds for claims about work, types of fixtures, what probes are made of.
 
 Imported with every pytest run, so each name is imported when it is asked for.
 """
@@ -8,18 +8,46 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .bench.fixture import CascadeBench
+    from .bench.results import Results
     from .bounds import at_least, at_most
+    from .errors import UnexpectedWork
+    from .probes.base import Emit, EngineProbe, Event
+    from .probes.check import check_probe
     from .work.inspector import CacheInspector
+    from .work.record import WorkRecord
     from .work.spies import SpiedSolver
+    from .work.view import WorkView
 
-__all__ = ["CacheInspector", "CascadeBench", "SpiedSolver", "at_least", "at_most"]
+__all__ = [
+    "CacheInspector",
+    "CascadeBench",
+    "Emit",
+    "EngineProbe",
+    "Event",
+    "Results",
+    "SpiedSolver",
+    "UnexpectedWork",
+    "WorkRecord",
+    "WorkView",
+    "at_least",
+    "at_most",
+    "check_probe",
+]
 
 _HOMES = {
     "CacheInspector": ".work.inspector",
     "CascadeBench": ".bench.fixture",
+    "Emit": ".probes.base",
+    "EngineProbe": ".probes.base",
+    "Event": ".probes.base",
+    "Results": ".bench.results",
     "SpiedSolver": ".work.spies",
+    "UnexpectedWork": ".errors",
+    "WorkRecord": ".work.record",
+    "WorkView": ".work.view",
     "at_least": ".bounds",
     "at_most": ".bounds",
+    "check_probe": ".probes.check",
 }
 
 

@@ -13,7 +13,7 @@ from .bounds import Bound, checked_count
 from .counted import COUNTED
 from .errors import MarkerError
 from .expectations import Expectation
-from .probes import DEFAULT_ENGINE, ENGINES
+from .probes.known import Engines
 
 Count = int | Callable[..., int]
 """A number, or a function of the test's parameters and fixtures that gives one."""
@@ -22,7 +22,8 @@ _Said = tuple[str | None, tuple[object, ...], dict[str, object]]
 # A task's name, positional counts, and the keywords that bound.
 
 BOUND_KEYWORDS: Final = ("exactly", "at_least", "at_most")
-KEYWORDS: Final = (*BOUND_KEYWORDS, "engine")
+KEYWORDS: Final = (*BOUND_KEYWORDS, "engine", "allow_fallbacks")
+"""The last one is for resolves only."""
 
 NO_COUNT: Final = (
     "no count given, expected one, exactly=, at_least= or at_most= "
@@ -46,6 +47,10 @@ class Claim:
     """The lower bound; equal to ``most`` for an exact count."""
     most: Count | None
     """The upper bound; None for both lifts what a farther place says."""
+    names_engine: bool = False
+    """Whether the mark says whose work is meant."""
+    allows_fallbacks: bool = False
+    """Whether the engine may have gone on without what it makes plans for."""
 
     @property
     def subject(self) -> tuple[str, str, str | None]:
@@ -78,7 +83,14 @@ class Claim:
         most = least if is_exact else self._evaluated(self.most, values)
         bound = Bound(least, most)
         _check_order(self.marker, bound)
-        return Expectation(self._label(bound.arguments), self.counter, bound, self.task)
+        return Expectation(
+            self._label(bound.arguments),
+            self.counter,
+            bound,
+            self.task,
+            self.engine,
+            self.allows_fallbacks,
+        )
 
     def __str__(self) -> str:
         if self.least == self.most:
@@ -89,7 +101,7 @@ class Claim:
 
     def _label(self, arguments: str) -> str:
         task = "" if self.task is None else f'"{self.task}", '
-        engine = "" if self.engine == DEFAULT_ENGINE else f", engine={self.engine!r}"
+        engine = f', engine="{self.engine}"' if self.names_engine else ""
         return f"{self.marker}({task}{arguments}{engine})"
 
     def _evaluated(self, count: Count | None, values: Mapping[str, object]) -> int | None:
@@ -112,37 +124,69 @@ class Claim:
             raise MarkerError(f"{self.marker}: {error} from {call}") from None
 
 
-def parse_claims(mark: pytest.Mark, counter: str) -> list[Claim]:
+def parse_claims(mark: pytest.Mark, counter: str, engines: Engines) -> list[Claim]:
     """Read one count mark.
 
     Args:
         mark: The mark as pytest holds it.
         counter: What it counts.
+        engines: The engines that are known, and which one is meant by default.
 
     Returns:
         One claim, or one for each task it names.
 
     Raises:
-        MarkerError: an argument makes no sense; the text begins with the marker's name.
+        MarkerError: an argument makes no sense, or the engine's probe cannot count this; the text
+            begins with the marker's name.
     """
     knows_tasks = bool(COUNTED[counter].by_task)
-    engine = mark.kwargs.get("engine", DEFAULT_ENGINE)
-    if not isinstance(engine, str) or engine not in ENGINES:
-        known = ", ".join(map(repr, sorted(ENGINES)))
-        raise MarkerError(f"{mark.name}: unknown engine {engine!r}, known: {known}")
+    keywords = KEYWORDS if counter == "resolves" else KEYWORDS[:-1]
     bounds = {name: mark.kwargs[name] for name in BOUND_KEYWORDS if name in mark.kwargs}
-    tasks = {name: mark.kwargs[name] for name in mark.kwargs if name not in KEYWORDS}
+    tasks = {name: mark.kwargs[name] for name in mark.kwargs if name not in keywords}
     if tasks and not knows_tasks:
-        valid = ", ".join(sorted(KEYWORDS))
+        valid = ", ".join(sorted(keywords))
         raise MarkerError(f"{mark.name}: unknown argument {next(iter(tasks))!r}, valid: {valid}")
+    engine = mark.kwargs.get("engine", engines.default)
+    allows_fallbacks = mark.kwargs.get("allow_fallbacks", False) is True
     task, counts = _positional(mark, knows_tasks)
     said: list[_Said] = [(name, (count,), {}) for name, count in tasks.items()]
     if mark.args or bounds or not tasks:
         said.insert(0, (task, counts, bounds))
-    return [
-        Claim(mark.name, counter, engine, name, *_sides(mark.name, positional, keywords))
-        for name, positional, keywords in said
-    ]
+    claims = []
+    for name, positional, given in said:
+        least, most = _sides(mark.name, positional, given)
+        check_capability(mark.name, counter, engine, most is not None, engines)
+        claims.append(
+            Claim(
+                mark.name,
+                counter,
+                engine,
+                name,
+                least,
+                most,
+                "engine" in mark.kwargs,
+                allows_fallbacks,
+            )
+        )
+    return claims
+
+
+def check_capability(
+    marker: str, counter: str, engine: object, is_bounded_above: bool, engines: Engines
+) -> None:
+    """See that the probe of ``engine`` can count what is claimed: it is no zero if it cannot."""
+    if not isinstance(engine, str) or engine not in engines.probes:
+        known = ", ".join(map(repr, sorted(engines.probes)))
+        raise MarkerError(f"{marker}: unknown engine {engine!r}, known: {known}")
+    counted = engines.capabilities[engine]
+    if counter not in counted:
+        able = ", ".join(sorted(counted)) or "nothing"
+        raise MarkerError(f"{marker}: {counter} of {engine!r} are not counted, only {able}")
+    if counted[counter] == "lower_bound" and is_bounded_above:
+        raise MarkerError(
+            f"{marker}: of {counter} of {engine!r} only a lower bound is counted, "
+            "expected at_least= alone"
+        )
 
 
 def check_parameters(claim: Claim, fixture_names: Collection[str]) -> None:

@@ -13,7 +13,7 @@ from .concern import concerns_us, is_marked, recorder_of
 from .errors import MarkerError
 from .markers import COUNT_MARKERS
 
-NEEDED_BY_TESTS: Final = (".judging", ".making", ".work.inspector")
+NEEDED_BY_TESTS: Final = (".judging", ".making", ".session", ".work.inspector")
 """Modules that tests which concern us need while they run."""
 
 
@@ -45,7 +45,7 @@ def _bad_marks(items: Iterable[pytest.Item]) -> Iterator[str]:
         from .reading import validate
 
         try:
-            validate(item)
+            recorder_of(item.config).wanted |= validate(item)
         except MarkerError as error:
             yield str(error)
 

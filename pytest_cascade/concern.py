@@ -12,22 +12,28 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from .markers import MARKERS
-from .probes import TRIGGERS
+from .options import SETTINGS
+from .probes.known import ENGINES
 
 if TYPE_CHECKING:
-    from .work.window import Recorder
+    from .work.recorder import Recorder
 
 RECORDER: Final = pytest.StashKey["Recorder"]()
 """Where a configuration keeps its recorder, once a test concerned us."""
+
+PROPERTIES: Final = "cascade_"
+"""With which the ``user_properties`` begin that carry the work of a test."""
 
 FIXTURES: Final = frozenset({"engine", "spied_solver", "cache_inspector", "cascade_bench"})
 
 
 def concerns_us(item: pytest.Item) -> bool:
     """Tell whether ``item`` may run an engine or says something about one."""
-    for trigger in TRIGGERS:
+    for trigger in item.config.stash[ENGINES].triggers:
         if trigger in sys.modules:
             return True
+    if item.config.stash[SETTINGS].concern_all:
+        return True
     return is_marked(item) or not FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
 
 
@@ -47,11 +53,28 @@ def recorder_of(config: pytest.Config) -> Recorder:
     try:
         return config.stash[RECORDER]
     except KeyError:
-        return config.stash.setdefault(RECORDER, _new_recorder())
+        from .work.recorder import Recorder
+
+        return config.stash.setdefault(RECORDER, Recorder(config.stash[ENGINES].probes))
 
 
-def _new_recorder() -> Recorder:
-    from .probes import make_probes
-    from .work.window import Recorder
+def add_late_probes(plugin: Any, manager: pytest.PytestPluginManager) -> None:
+    """Know the probes of a plugin that was registered after all others had been asked."""
+    config: Any = manager.get_plugin("pytestconfig")
+    if config is None or ENGINES not in config.stash:
+        return
+    for probe in config.stash[ENGINES].add(plugin.pytest_cascade_probes()):
+        if RECORDER in config.stash:
+            config.stash[RECORDER].add(probe)
 
-    return Recorder(make_probes())
+
+def has_something_to_tell(reporter: pytest.TerminalReporter, config: pytest.Config) -> bool:
+    """Tell whether we have a word to say at the end; tests may have run in other processes."""
+    if RECORDER in config.stash or config.stash[SETTINGS].ask_for_more:
+        return True
+    return any(
+        str(name).startswith(PROPERTIES)
+        for reports in reporter.stats.values()
+        for report in reports
+        for name, _ in getattr(report, "user_properties", ())
+    )

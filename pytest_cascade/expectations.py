@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from .bounds import Bound
 from .counted import COUNTED
+from .probes import DEFAULT_ENGINE
 from .work.record import WorkRecord
 
 NAMES_TOLD: Final = 20
@@ -26,6 +27,10 @@ class Expectation:
     """How often."""
     task: str | None = None
     """The one task that is meant; None for all of them."""
+    engine: str = DEFAULT_ENGINE
+    """Whose work is meant."""
+    allows_fallbacks: bool = False
+    """Whether the engine may have gone on without what it makes plans for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,8 @@ class Violation:
     """The claim as the test wrote it."""
     verdict: str
     """What happened instead."""
+    engine: str = DEFAULT_ENGINE
+    """Whose work was meant."""
 
     def __str__(self) -> str:
         return f"{self.label}: {self.verdict}"
@@ -43,42 +50,55 @@ class Violation:
 
 def violations(
     expectations: Iterable[Expectation],
-    record: WorkRecord,
+    records: Mapping[str, WorkRecord],
     *,
     place: str = "this test",
     alive: Collection[str] = (),
 ) -> list[Violation]:
-    """Hold expectations against a record.
+    """Hold expectations against records.
 
     Args:
         expectations: What was claimed.
-        record: What happened.
+        records: What happened, by engine; nothing, if an engine has none.
         place: Where nothing happened if no engine ran.
         alive: Names of tasks that may be named although they were not seen.
 
     Returns:
         A violation for each expectation that does not hold, in order.
     """
-    found = (_violation(expected, record, place, alive) for expected in expectations)
-    return [violation for violation in found if violation is not None]
+    found = []
+    for expected in expectations:
+        record = records.get(expected.engine) or WorkRecord(engine=expected.engine)
+        verdict = _verdict(expected, record, place, alive)
+        if verdict:
+            found.append(Violation(expected.label, verdict, expected.engine))
+    return found
 
 
-def _violation(
+def _verdict(
     expected: Expectation, record: WorkRecord, place: str, alive: Collection[str]
-) -> Violation | None:
+) -> str | None:
+    """What is wrong, if anything is."""
     if not record.any_ran:
-        return Violation(expected.label, f"no engine ran in {place}")
+        engine = "no engine" if record.engine == DEFAULT_ENGINE else f"no engine {record.engine!r}"
+        return f"{engine} ran in {place}"
     if expected.task is not None:
         seen = record.task_names
         if expected.task not in seen and expected.task not in alive:
-            return Violation(expected.label, _unknown_task(expected.task, seen, alive))
+            return _unknown_task(expected.task, seen, alive)
     count = count_of(expected, record)
-    if expected.bound.admits(count):
-        return None
-    counted = COUNTED[expected.counter]
-    verdict = counted.verdict if expected.task is None else counted.task_verdict
-    times = f"{count} time{'' if count == 1 else 's'}"
-    return Violation(expected.label, verdict.format(times=times, task=expected.task))
+    if not expected.bound.admits(count):
+        counted = COUNTED[expected.counter]
+        verdict = counted.verdict if expected.task is None else counted.task_verdict
+        return verdict.format(times=_times(count), task=expected.task)
+    if record.fallbacks and expected.counter == "resolves" and not expected.allows_fallbacks:
+        more = f" and {len(record.fallbacks) - 1} more" if len(record.fallbacks) > 1 else ""
+        return f"the engine fell back: {record.fallbacks[0]}{more}; allow_fallbacks=True permits it"
+    return None
+
+
+def _times(count: int) -> str:
+    return f"{count} time{'' if count == 1 else 's'}"
 
 
 def count_of(expected: Expectation, record: WorkRecord) -> int:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .concern import recorder_of
 from .options import SETTINGS
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     """
     from .making import make_engine, solver_of
 
-    return make_engine(request.node, solver=solver_of(request))
+    return make_engine(request, solver_of(request))
 
 
 @pytest.fixture
@@ -51,14 +50,10 @@ def cache_inspector(request: pytest.FixtureRequest) -> CacheInspector:
     makes a claim about one block, ``with cache_inspector.no_resolves():`` refuses planning.
     """
     from .judging import window_of
+    from .session import SessionContext
     from .work.inspector import CacheInspector
 
-    probes = recorder_of(request.config).probes.values()
-    return CacheInspector(
-        window_of(request.node),
-        str(request.config.rootpath),
-        lambda: set().union(*(probe.known_tasks() for probe in probes)),
-    )
+    return CacheInspector(window_of(request.node), SessionContext(request.config))
 
 
 @pytest.fixture

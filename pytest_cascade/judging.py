@@ -6,19 +6,25 @@ import ast
 import inspect
 import textwrap
 import unittest
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from types import CodeType
 from typing import Final, NoReturn
 
 import pytest
 
+from .carrier import carry
 from .concern import is_marked, recorder_of
 from .errors import MarkerError, UnexpectedWork
-from .expectations import Expectation, violations
-from .reading import expectations_of
+from .expectations import Expectation, Violation, violations
+from .options import SETTINGS, VERBOSITY
+from .reading import DEFAULTS, expectations_of
+from .recording.baseline import BASELINE
+from .recording.counts import clear, tell
 from .report import terminal
+from .work.plain import as_plain_data
 from .work.record import WorkRecord
-from .work.window import Recorder, Window
+from .work.recorder import Recorder
+from .work.window import Window
 
 WINDOW: Final = pytest.StashKey[Window]()
 """Where an item keeps its window until it is judged."""
@@ -45,66 +51,126 @@ def judged_call(item: pytest.Item, recorder: Recorder) -> Generator[None, object
     """Wrap the call phase of ``item``.
 
     Raises:
-        UnexpectedWork: the test passed, but not what its marks say; if it failed, its own error
-            stands and ours is a note on it.
+        UnexpectedWork: the test passed, but not what is claimed of its work; if it failed, its own
+            error stands and ours is a note on it.
         MarkerError: likewise, for marks that make no sense and were added after collection.
     """
     __tracebackhide__ = True
-    if not recorder.is_attached:
-        recorder.attach()
+    if item.user_properties:
+        clear(item)
     window = window_of(item)
     token = recorder.open(window)
     try:
         result = yield
     except BaseException as error:
-        record = recorder.close(window, token)
-        _note_on(error, item, window, record)
+        wrong = _finish(item, window, recorder.close(window, token), claimed=_is_failure(error))
+        if wrong is not None:
+            error.add_note(f"\n{wrong}")
         raise
     finally:
         del item.stash[WINDOW]
-    record = recorder.close(window, token)
-    wrong = _judge(item, window, record)
+    wrong = _finish(item, window, recorder.close(window, token), claimed=True)
     if wrong is not None:
         for kept in _errors_kept_aside(item):
-            _add_note(kept, wrong)
+            if not isinstance(kept, OUTCOMES):
+                kept.add_note(f"\n{wrong}")
         _raise_at_test(item, wrong)
     return result
 
 
 def known_tasks(recorder: Recorder, expected: Collection[Expectation]) -> set[str]:
     """Name all live tasks if an expectation asks for one by name; else nobody needs to know."""
-    if all(each.task is None for each in expected):
-        return set()
-    return set().union(*(probe.known_tasks() for probe in recorder.probes.values()))
+    engines = {each.engine for each in expected if each.task is not None}
+    return {task for engine in engines for task in recorder.known_tasks(engine)}
 
 
-def _judge(item: pytest.Item, window: Window, record: WorkRecord) -> Exception | None:
+def _finish(
+    item: pytest.Item, window: Window, records: Mapping[str, WorkRecord], *, claimed: bool
+) -> Exception | None:
+    """Tell what a test did, and judge it if it claims anything by its outcome.
+
+    Returns:
+        What is wrong, if anything is.
+    """
+    if not (records or window.complaints or is_marked(item) or BASELINE in item.config.stash):
+        return None
+    for record in records.values():
+        item.ihook.pytest_cascade_test_finished(item=item, record=record)
+    wrong = _judge(item, window, records) if claimed else None
+    tell(item, records, None if wrong is None else str(wrong))
+    if records and item.config.stash[SETTINGS].explain:
+        carry(item, "work", [as_plain_data(record) for record in records.values()])
+    return wrong
+
+
+def _judge(
+    item: pytest.Item, window: Window, records: Mapping[str, WorkRecord]
+) -> Exception | None:
     if window.complaints:
         return UnexpectedWork("\n".join(window.complaints.values()))
-    if window.judged or not is_marked(item):
-        return None
     try:
-        expected = expectations_of(item)
+        found = _violations(item, window, records)
     except MarkerError as error:
         return error
-    alive = known_tasks(recorder_of(item.config), expected)
-    found = violations(expected, record, alive=alive)
     if not found:
         return None
-    return UnexpectedWork(terminal.failure(found, record, str(item.config.rootpath)))
+    return UnexpectedWork(failure_text(item.config, found, records))
 
 
-def _note_on(error: BaseException, item: pytest.Item, window: Window, record: WorkRecord) -> None:
-    is_failure = isinstance(error, Exception | pytest.fail.Exception)
-    if is_failure and not isinstance(error, OUTCOMES):
-        wrong = _judge(item, window, record)
-        if wrong is not None:
-            _add_note(error, wrong)
+def failure_text(
+    config: pytest.Config, found: Sequence[Violation], records: Mapping[str, WorkRecord]
+) -> str:
+    """Say what does not hold, in as many words as the user wants."""
+    verbosity = config.get_verbosity(VERBOSITY)
+    return terminal.failure(found, records, str(config.rootpath), verbosity=verbosity)
 
 
-def _add_note(error: BaseException, wrong: Exception) -> None:
-    if not isinstance(error, OUTCOMES):
-        error.add_note(f"\n{wrong}")
+def _violations(
+    item: pytest.Item, window: Window, records: Mapping[str, WorkRecord]
+) -> list[Violation]:
+    recorder = recorder_of(item.config)
+    expected = [each for each in _expected(item, records) if each.engine not in window.judged]
+    _check_watched(expected, window, recorder)
+    alive = known_tasks(recorder, expected)
+    found = violations(expected, records, place=_place(window), alive=alive)
+    baseline = item.config.stash.get(BASELINE, None)
+    if baseline is not None and not window.is_measured:
+        found += baseline.violations(item.nodeid, records)
+    return found
+
+
+def _expected(item: pytest.Item, ran: Collection[str]) -> list[Expectation]:
+    if is_marked(item) or DEFAULTS in item.config.stash:
+        return expectations_of(item, ran)
+    return []
+
+
+def _check_watched(expected: Collection[Expectation], window: Window, recorder: Recorder) -> None:
+    """See that what is claimed could be counted: a probe that failed has counted nothing.
+
+    Raises:
+        MarkerError: it could not.
+    """
+    for each in expected:
+        if not recorder.watches(each.engine):
+            why = recorder.failed.get(each.engine, "its probe was not attached")
+            raise MarkerError(f"{each.label}: {each.engine!r} was not watched: {why}")
+        if each.engine in window.incomplete:
+            raise MarkerError(f"{each.label}: events of {each.engine!r} did not arrive in time")
+
+
+def _place(window: Window) -> str:
+    """Where nothing happened, and what did happen but counts for another test."""
+    if not window.dropped:
+        return "this test"
+    runs = sum(window.dropped.values())
+    tests = ", ".join(window.dropped)
+    counted = "1 run was" if runs == 1 else f"{runs} runs were"
+    return f"this test ({counted} started by what {tests} left running)"
+
+
+def _is_failure(error: BaseException) -> bool:
+    return isinstance(error, Exception | pytest.fail.Exception) and not isinstance(error, OUTCOMES)
 
 
 def _errors_kept_aside(item: pytest.Item) -> Iterator[BaseException]:

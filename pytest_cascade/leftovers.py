@@ -1,7 +1,8 @@
-"""Runs that belong to no test because an earlier one left something running: told at the end."""
+"""What a recorder could not book on any test, and probes that failed: told at the end."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import pytest
@@ -9,28 +10,45 @@ import pytest
 from .concern import recorder_of
 
 OUTPUT_KEY: Final = "cascade_leftovers"
-"""Where an xdist worker puts them: runs by node id."""
+"""Where an xdist worker puts them: runs by node id, and texts by engine."""
+
+TESTS_TOLD: Final = 5
+"""So many tests are named in the line about leftovers."""
 
 
 def send(config: pytest.Config) -> None:
     """Hand over what this process found, if it is an xdist worker."""
     output = getattr(config, "workeroutput", None)
     if output is not None:
-        output[OUTPUT_KEY] = dict(recorder_of(config).leftovers)
+        recorder = recorder_of(config)
+        output[OUTPUT_KEY] = [dict(recorder.leftovers), dict(recorder.failed)]
 
 
 def receive(node: Any) -> None:
     """Add what an xdist worker found; one that crashed has handed over nothing."""
     output = getattr(node, "workeroutput", None) or {}
     if OUTPUT_KEY in output:
-        recorder_of(node.config).leftovers.update(output[OUTPUT_KEY])
+        recorder = recorder_of(node.config)
+        leftovers, failed = output[OUTPUT_KEY]
+        recorder.leftovers.update(leftovers)
+        recorder.failed.update(failed)
 
 
-def tell(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Write one line if there is something to tell."""
-    counts = recorder_of(config).leftovers
-    if counts:
-        from .report.terminal import leftovers
+def lines(config: pytest.Config) -> Iterator[str]:
+    """What there is to tell, a line each."""
+    recorder = recorder_of(config)
+    if recorder.leftovers:
+        yield leftovers(recorder.leftovers)
+    for engine, text in sorted(recorder.failed.items()):
+        yield f"cascade: the probe of {engine!r} failed: {text}"
 
-        reporter.section("cascade")
-        reporter.write_line(leftovers(counts), yellow=True)
+
+def leftovers(counts: Mapping[str, int]) -> str:
+    """Say how many runs were not counted, by the node id of the test that they came from."""
+    total = sum(counts.values())
+    named = [f"{test} ({count})" for test, count in sorted(counts.items())]
+    told = ", ".join(named[:TESTS_TOLD])
+    more = f" and {len(named) - TESTS_TOLD} more" if len(named) > TESTS_TOLD else ""
+    runs = "1 run was" if total == 1 else f"{total} runs were"
+    what = f"{runs} started by what an earlier test left running, and not counted"
+    return f"cascade: {what}: {told}{more}"

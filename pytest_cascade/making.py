@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -17,20 +17,21 @@ SPY: Final = pytest.StashKey[SpiedSolver]()
 """Where an item keeps its solver while its fixtures live."""
 
 
-def make_engine(item: pytest.Item, *, solver: SpiedSolver | None = None) -> Engine:
-    """Make a new engine as the fixture ``engine`` of ``item`` does.
+def make_engine(request: pytest.FixtureRequest, solver: SpiedSolver) -> Engine:
+    """Make a new engine for a test, as the markers ``cascade_engine`` and the plugins want it."""
+    options = {**options_of(request.node, "cascade_engine"), "solver": solver}
+    made: Engine = request.config.hook.pytest_cascade_make_engine(request=request, options=options)
+    return made
 
-    Args:
-        item: The test whose ``cascade_engine`` marks hold.
-        solver: The solver to use; a new spied one if None.
-    """
+
+def default_engine(options: Mapping[str, Any]) -> Engine:
+    """Make a new engine from options, if nobody else does."""
     import cascade_core
 
-    options = options_of(item, "cascade_engine")
     max_plans = options.get("max_plans")
     chosen = {name: options[name] for name in ("resources", "slice_ms") if name in options}
     return cascade_core.Engine(
-        solver or make_solver(item),
+        options["solver"],
         _made(options.get("executor"), "execute"),
         _made(options.get("bus"), "publish"),
         plan_cache=None if max_plans is None else cascade_core.PlanCache(max_plans),

@@ -5,14 +5,26 @@ Imported with every pytest run, so whoever answers is imported when something is
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any
+from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .concern import RECORDER, concerns_us, recorder_of
+from .concern import (
+    RECORDER,
+    add_late_probes,
+    concerns_us,
+    has_something_to_tell,
+    recorder_of,
+)
 from .markers import register
 from .options import SETTINGS, add_options, read_settings
+from .probes.known import ENGINES, collect_engines
+
+if TYPE_CHECKING:
+    from cascade_core import Engine
+
+    from .probes.base import EngineProbe
 
 pytest_plugins = ["pytest_cascade.fixtures"]
 
@@ -22,20 +34,49 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Read the settings, register the markers, get ready to carry benchmarks."""
-    config.stash[SETTINGS] = read_settings(config)
-    register(config)
-    if config.stash[SETTINGS].bench:
-        from .benches import Carrier
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Offer our own hooks."""
+    from . import hookspecs
 
-        config.pluginmanager.register(Carrier(), "cascade-benches")
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager) -> None:
+    """Hear of the ``conftest.py`` of a folder, which comes late and may offer probes."""
+    if hasattr(plugin, "pytest_cascade_probes"):
+        add_late_probes(plugin, manager)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the settings, find the engines, register the markers and what the settings ask for."""
+    config.stash[SETTINGS] = read_settings(config)
+    config.stash[ENGINES] = collect_engines(config)
+    register(config)
+    if config.stash[SETTINGS].ask_for_more:
+        from .configuring import register_what_is_asked_for
+
+        register_what_is_asked_for(config)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop listening to engines."""
     if RECORDER in config.stash:
         config.stash[RECORDER].detach()
+
+
+def pytest_cascade_probes() -> list[EngineProbe]:
+    """Offer the probe of ``cascade_core``."""
+    from .probes.cascade import CascadeProbe
+
+    return [CascadeProbe()]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_cascade_make_engine(options: Mapping[str, Any]) -> Engine:
+    """Make the engine that nobody else made."""
+    from .making import default_engine
+
+    return default_engine(options)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -79,12 +120,8 @@ def pytest_testnodedown(node: Any) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Show what was measured; tell of runs that earlier tests had left behind."""
-    if config.stash[SETTINGS].bench:
-        from .benches import tell as tell_benches
+    """Show what was measured, done and left behind."""
+    if has_something_to_tell(terminalreporter, config):
+        from .report.summary import tell
 
-        tell_benches(terminalreporter)
-    if RECORDER in config.stash:
-        from .leftovers import tell as tell_leftovers
-
-        tell_leftovers(terminalreporter, config)
+        tell(terminalreporter, config)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final, TypeVar
 
 import pytest
 
@@ -13,33 +13,54 @@ from .expectations import Expectation
 from .keyword_marks import OPTION_RULES, Option, parse_options
 from .levels import location, nearest
 from .markers import COUNT_MARKERS
+from .probes.known import ENGINES
 
 T = TypeVar("T")
 
 
+DEFAULTS: Final = pytest.StashKey[tuple[Expectation, ...]]()
+"""Where a configuration keeps what ``cascade_expect`` says, if it says anything."""
+
+
 def claims_of(item: pytest.Item) -> list[Claim]:
-    """Read the count marks in force for ``item``.
+    """Read the count marks of ``item``, of two about the same the nearer one.
 
     Raises:
         MarkerError: a mark makes no sense; the text begins with file and line.
     """
+    engines = item.config.stash[ENGINES]
 
     def parse(mark: pytest.Mark) -> list[Claim]:
-        return parse_claims(mark, COUNT_MARKERS[mark.name])
+        return parse_claims(mark, COUNT_MARKERS[mark.name], engines)
 
-    found = nearest(item, COUNT_MARKERS, parse, lambda claim: claim.subject)
-    return [claim for claim in found.values() if not claim.is_lifted]
+    return list(nearest(item, COUNT_MARKERS, parse, lambda claim: claim.subject).values())
 
 
-def expectations_of(item: pytest.Item) -> list[Expectation]:
-    """Read the count marks in force for ``item``, with its parameters and fixtures put in.
+def expectations_of(item: pytest.Item, ran: Collection[str]) -> list[Expectation]:
+    """Read what is expected of ``item``, with its parameters and fixtures put in.
+
+    Args:
+        item: The test.
+        ran: The engines that ran: ``cascade_expect`` speaks of these.
+
+    Returns:
+        What its count marks say, then what ``cascade_expect`` says and no mark speaks of.
 
     Raises:
         MarkerError: a mark makes no sense, or a function gave no count.
     """
     values: Mapping[str, object] = getattr(item, "funcargs", {})
-    in_force = claims_of(item)
-    return _located(item, lambda: [_checked(item, claim).expectation(values) for claim in in_force])
+    claims = claims_of(item)
+    claimed = {(claim.counter, claim.engine) for claim in claims if claim.task is None}
+    in_force = [claim for claim in claims if not claim.is_lifted]
+    return [
+        *_located(item, lambda: [_checked(item, claim).expectation(values) for claim in in_force]),
+        *(
+            default
+            for default in item.config.stash.get(DEFAULTS, ())
+            if default.engine in ran and (default.counter, default.engine) not in claimed
+        ),
+    ]
 
 
 def options_of(item: pytest.Item, marker: str) -> dict[str, Any]:
@@ -57,16 +78,20 @@ def options_of(item: pytest.Item, marker: str) -> dict[str, Any]:
     return {name: option.value for name, option in found.items() if option.value is not None}
 
 
-def validate(item: pytest.Item) -> None:
+def validate(item: pytest.Item) -> set[str]:
     """See that all marks of ``item`` make sense.
+
+    Returns:
+        The engines they are about.
 
     Raises:
         MarkerError: one does not; the text begins with file and line.
     """
-    in_force = claims_of(item)
-    _located(item, lambda: [_checked(item, claim) for claim in in_force])
+    claims = claims_of(item)
+    _located(item, lambda: [_checked(item, claim) for claim in claims])
     for marker in OPTION_RULES:
         options_of(item, marker)
+    return {claim.engine for claim in claims}
 
 
 def _checked(item: pytest.Item, claim: Claim) -> Claim:

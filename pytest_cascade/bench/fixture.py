@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_cascade.benches import BENCHES
+from pytest_cascade.carrier import carry
 from pytest_cascade.concern import recorder_of
 from pytest_cascade.errors import UnexpectedWork
 from pytest_cascade.expectations import violations
-from pytest_cascade.judging import known_tasks
-from pytest_cascade.making import make_engine
+from pytest_cascade.judging import failure_text, known_tasks
+from pytest_cascade.making import make_engine, make_solver
 from pytest_cascade.options import Settings
+from pytest_cascade.probes import DEFAULT_ENGINE
 from pytest_cascade.reading import expectations_of, options_of
-from pytest_cascade.report import terminal
 from pytest_cascade.work.window import Window
 
 from .measure import Factory, Measurement, Schedule, drive, drive_async, measurement
@@ -47,6 +47,7 @@ class CascadeBench:
     """
 
     def __init__(self, request: pytest.FixtureRequest, settings: Settings, window: Window) -> None:
+        self._request = request
         self._item: pytest.Item = request.node
         self._settings = settings
         self._window = window
@@ -82,7 +83,7 @@ class CascadeBench:
 
         async def run(name: str, target: Any) -> Any:
             if name not in engines:
-                engines[name] = make_engine(self._item)
+                engines[name] = make_engine(self._request, make_solver(self._item))
             return await engines[name].run(target)
 
         measuring = measurement(factories, run, self._window, self._schedule())
@@ -116,25 +117,28 @@ class CascadeBench:
     def _finish(self, results: Results, alone: bool) -> Any:
         __tracebackhide__ = True
         if self._settings.bench:
-            benches = self._item.stash.setdefault(BENCHES, [])
-            benches.append(as_plain_data(self._item.nodeid, results, self._options))
+            self._window.is_measured = True
+            carry(self._item, "benches", [as_plain_data(results, self._options)])
+            self._item.ihook.pytest_cascade_bench_finished(results=results)
         self._judge(results)
         return next(iter(results.values())) if alone else results
 
     def _judge(self, results: Results) -> None:
         """Hold the count markers against each round, in place of the whole test."""
         __tracebackhide__ = True
-        self._window.judged = True
-        expected = expectations_of(self._item)
+        self._window.judged.add(DEFAULT_ENGINE)
+        every = expectations_of(self._item, {DEFAULT_ENGINE})
+        expected = [each for each in every if each.engine == DEFAULT_ENGINE]
         alive = known_tasks(recorder_of(self._item.config), expected)
         baseline = self._options.get("baseline")
         for name, contender in results.items():
             if name == baseline and not contender.ran_engine:
                 continue
             for number, each in enumerate(contender.rounds, 1):
-                found = violations(expected, each.work, place="this round", alive=alive)
+                records = {DEFAULT_ENGINE: each.work}
+                found = violations(expected, records, place="this round", alive=alive)
                 if found:
-                    text = terminal.failure(found, each.work, str(self._item.config.rootpath))
+                    text = failure_text(self._item.config, found, records)
                     raise UnexpectedWork(
                         f"{name}, round {number} of {len(contender.rounds)}: {text}"
                     )

@@ -90,8 +90,9 @@ def measurement(
 def _long_enough(
     name: str, factory: Factory, run: Callable[[str, Any], Awaitable[Any]]
 ) -> Generator[Timing, Any, int]:
-    """Find how many iterations last long enough."""
+    """Find how many iterations last long enough, when all that is done once has been done."""
     asked = FIRST_GUESS
+    yield from _timed(name, factory, asked, run)
     while asked < MOST_ITERATIONS:
         duration_ns, _ = yield from _timed(name, factory, asked, run)
         if duration_ns >= LONG_ENOUGH_NS:

@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_cascade.benches import PlainData
+from pytest_cascade.carrier import PlainData
 
 from .results import Contender, Results
 
 
-def as_plain_data(test: str, results: Results, options: Mapping[str, Any]) -> PlainData:
+def as_plain_data(results: Results, options: Mapping[str, Any]) -> PlainData:
     """Turn results into what the table shows.
 
     Args:
-        test: The test's node id.
         results: What was measured.
         options: The marker's: ``baseline`` (the first contender by default) and ``ratios``.
     """
     baseline = options.get("baseline", next(iter(results)))
     ratios: Mapping[str, tuple[str, str]] = options.get("ratios", {})
     return {
-        "test": test,
         "baseline": baseline,
         "rounds": len(results[baseline].rounds),
         "rows": [_row(each, results.ratio(each.name, baseline)) for each in results.values()],

@@ -13,16 +13,17 @@ LEGEND: Final = (
 )
 
 
-def table(benches: Iterable[dict[str, Any]]) -> str:
+def table(benches: Iterable[tuple[str, dict[str, Any]]]) -> str:
     """Draw what all tests measured, a block of rows for each test.
 
     Args:
-        benches: What ``bench.summary.as_plain_data`` made.
+        benches: Node ids, and what ``bench.summary.as_plain_data`` made.
     """
-    return "\n".join([*(line for bench in benches for line in _block(bench)), LEGEND])
+    blocks = (line for test, bench in benches for line in _block(test, bench))
+    return "\n".join([*blocks, LEGEND])
 
 
-def _block(bench: dict[str, Any]) -> list[str]:
+def _block(test: str, bench: dict[str, Any]) -> list[str]:
     rows = [(*HEADER, f"x {bench['baseline']}"), *(_cells(row) for row in bench["rows"])]
     if len(bench["rows"]) == 1:  # nothing to compare with
         rows = [row[:-1] for row in rows]
@@ -31,7 +32,7 @@ def _block(bench: dict[str, Any]) -> list[str]:
         for each in bench["ratios"]
     ]
     rounds = f"{bench['rounds']} round{'' if bench['rounds'] == 1 else 's'}"
-    lines = [f"{bench['test']} ({rounds})", *_aligned(rows), ""]
+    lines = [f"{test} ({rounds})", *_aligned(rows), ""]
     return [*lines, *_aligned(ratios, left=2), ""] if ratios else lines
 
 

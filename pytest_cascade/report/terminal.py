@@ -1,41 +1,74 @@
-"""Texts of failures, timelines and the summary. Pure: values to text."""
+"""Texts of failures and timelines. Pure: values to text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple, TypeAlias
 
 from pytest_cascade.expectations import Violation
 from pytest_cascade.levels import shown_path
+from pytest_cascade.probes.base import Difference
 from pytest_cascade.work.record import Resolve, WorkRecord
 
-FIRST_ROWS: Final = 10
-LAST_ROWS: Final = 5
-"""So much of a long timeline is shown; its middle is counted."""
+CURED_IN_PLACE: Final = frozenset({"structure"})
+"""The reasons that a change in the task's own code cures, so its place is always worth the room."""
 
-TESTS_TOLD: Final = 5
-"""So many tests are named in the line about leftovers."""
-
-LOCATED_REASON: Final = "structure"
-"""The reason that a change in the task's own code cures, so its place is worth the room."""
+Numbered: TypeAlias = tuple[int, Resolve]
 
 
-def failure(violations: Iterable[Violation], record: WorkRecord, rootdir: str) -> str:
+class Detail(NamedTuple):
+    """How much is told of a timeline."""
+
+    first: int
+    """So many of its first resolves."""
+    last: int
+    """So many of its last ones; those between are counted."""
+    changes: int | None
+    """So many differences of each resolve, a line each; None for the first one alone, in line."""
+
+
+TERSE: Final = Detail(10, 5, None)
+VERBOSE: Final = Detail(40, 20, 6)
+FULL: Final = Detail(1_000_000, 0, 1_000_000)
+
+
+def detail_of(verbosity: int) -> Detail:
+    """How much to tell at pytest's verbosity: without ``-v``, with one, with two."""
+    return TERSE if verbosity < 1 else VERBOSE if verbosity == 1 else FULL
+
+
+def failure(
+    violations: Sequence[Violation],
+    records: Mapping[str, WorkRecord],
+    rootdir: str,
+    *,
+    verbosity: int = 0,
+) -> str:
     """Say what was claimed and did not hold, then what was planned and why.
 
     Args:
         violations: What did not hold; a line each.
-        record: What happened.
+        records: What happened, by engine.
         rootdir: Paths below it are shown relative to it.
+        verbosity: How much to tell; pytest's.
     """
-    verdicts = [str(violation) for violation in violations]
-    return "\n".join([*verdicts, *_shortened(record, rootdir)])
+    lines = [str(violation) for violation in violations]
+    engines = dict.fromkeys(violation.engine for violation in violations)
+    for engine in engines:
+        if engine in records:
+            lines += [f"{engine}:"] if len(engines) > 1 else []
+            lines += timeline(records[engine], rootdir, detail_of(verbosity))
+    return "\n".join(lines)
 
 
-def timeline(record: WorkRecord, rootdir: str) -> str:
-    """List all resolves that ``record`` holds, one line each, with their reasons."""
-    rows = _rows(list(enumerate(record.timeline, 1)), rootdir)
-    return "\n".join([*rows, *_untold(record.resolves - len(rows))]) or "nothing was planned"
+def timeline(record: WorkRecord, rootdir: str, detail: Detail = FULL) -> list[str]:
+    """List what was planned, in order: target, size, reason and, where it helps, the place."""
+    first, last = _ends(record, detail)
+    blocks = _blocks([*first, *last], rootdir, detail)
+    untold = record.resolves - len(blocks)
+    gap = [f"  ... {untold} more ..."] if untold > 0 else []
+    head, tail = blocks[: len(first)], blocks[len(first) :]
+    return [*(line for block in head for line in block), *gap, *(line for b in tail for line in b)]
 
 
 def place(source: tuple[str, int] | None, rootdir: str) -> str:
@@ -43,53 +76,52 @@ def place(source: tuple[str, int] | None, rootdir: str) -> str:
     return "" if source is None else f"{shown_path(source[0], rootdir)}:{source[1]}"
 
 
-def leftovers(counts: Mapping[str, int]) -> str:
-    """Say how many runs were not counted because an earlier test had left something running.
-
-    Args:
-        counts: Runs by the node id of the test that they came from.
-    """
-    total = sum(counts.values())
-    named = [f"{test} ({count})" for test, count in sorted(counts.items())]
-    told = ", ".join(named[:TESTS_TOLD])
-    more = f" and {len(named) - TESTS_TOLD} more" if len(named) > TESTS_TOLD else ""
-    runs = "1 run was" if total == 1 else f"{total} runs were"
-    return f"{runs} started by what an earlier test left running, and not counted: {told}{more}"
-
-
-def _shortened(record: WorkRecord, rootdir: str) -> list[str]:
+def _ends(record: WorkRecord, detail: Detail) -> tuple[list[Numbered], list[Numbered]]:
+    """The resolves to be told before the gap and after it; without a gap all are before it."""
     numbered = list(enumerate(record.timeline, 1))
-    untold = record.resolves - len(numbered)
-    if len(numbered) <= FIRST_ROWS + LAST_ROWS:
-        return [*_rows(numbered, rootdir), *_untold(untold)]
-    if untold > 0:
-        return [*_rows(numbered[:FIRST_ROWS], rootdir), *_untold(record.resolves - FIRST_ROWS)]
-    ends = [*numbered[:FIRST_ROWS], *numbered[-LAST_ROWS:]]
-    rows = _rows(ends, rootdir)
-    return [*rows[:FIRST_ROWS], *_untold(len(numbered) - len(ends)), *rows[FIRST_ROWS:]]
+    if record.resolves <= detail.first + detail.last:
+        return numbered, []
+    knows_last = len(numbered) == record.resolves  # only the first ones are kept
+    return numbered[: detail.first], numbered[len(numbered) - detail.last :] if knows_last else []
 
 
-def _untold(count: int) -> list[str]:
-    return [f"  ... {count} more ..."] if count > 0 else []
-
-
-def _rows(numbered: Sequence[tuple[int, Resolve]], rootdir: str) -> list[str]:
-    """Columns of number, target, size and reason; where it helps, the target's place."""
-    cells = [
-        (f"{number}.", each.root, _size(each.nodes), each.reason, _place_of(each, rootdir))
-        for number, each in numbered
-    ]
-    number, root, size = (max((len(cell[i]) for cell in cells), default=0) for i in range(3))
-    reason = max((len(cell[3]) for cell in cells if cell[4]), default=0)
+def _blocks(numbered: Sequence[Numbered], rootdir: str, detail: Detail) -> list[list[str]]:
+    """The lines of each resolve: one in columns, then its differences."""
+    rows = [_cells(number, each, rootdir, detail) for number, each in numbered]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
-        f"  {a:>{number}} {b:<{root}} · {c:<{size}} · {d:<{reason}}      {e}".rstrip()
-        for a, b, c, d, e in cells
+        [_row(cells, widths), *_changes(each, detail)]
+        for cells, (_, each) in zip(rows, numbered, strict=True)
     ]
 
 
-def _size(nodes: int) -> str:
-    return f"{nodes} node{'' if nodes == 1 else 's'}"
+def _cells(number: int, resolve: Resolve, rootdir: str, detail: Detail) -> tuple[str, ...]:
+    why, source = resolve.why, place(resolve.source, rootdir)
+    size = f"{resolve.nodes} node{'' if resolve.nodes == 1 else 's'}" if resolve.nodes else ""
+    if detail.changes is None:
+        source = source if why.reason in CURED_IN_PLACE else ""
+        return f"{number}.", resolve.root, size, str(why), source
+    reason = why.reason if why.reason in CURED_IN_PLACE and why.changes else str(why)
+    caller = place(resolve.called_from, rootdir)
+    if caller:
+        source += f", run at {caller}"
+    return f"{number}.", resolve.root, size, reason, source
 
 
-def _place_of(resolve: Resolve, rootdir: str) -> str:
-    return place(resolve.source, rootdir) if resolve.miss.reason == LOCATED_REASON else ""
+def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
+    number, *columns, source = cells
+    shown = [f"{cell:<{width}}" for cell, width in zip(columns, widths[1:-1], strict=True) if width]
+    return f"  {number:>{widths[0]}} {' · '.join(shown)}      {source}".rstrip()
+
+
+def _changes(resolve: Resolve, detail: Detail) -> list[str]:
+    if detail.changes is None:
+        return []
+    changes = resolve.why.changes
+    lines = [f"       {_change(change)}" for change in changes[: detail.changes]]
+    untold = len(changes) - len(lines)
+    return [*lines, f"       ... {untold} more ..."] if untold > 0 else lines
+
+
+def _change(change: Difference) -> str:
+    return f"{change.path} was {change.before}, now {change.now}"

@@ -5,22 +5,42 @@ Classes rather than generators: pytest hides a frame of ours, but not those of `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Final
+from typing import Final, Protocol
 
 from pytest_cascade.bounds import Bound, checked_count, exactly
 from pytest_cascade.counted import COUNTED
 from pytest_cascade.errors import UnexpectedWork
-from pytest_cascade.expectations import Expectation, violations
+from pytest_cascade.expectations import Expectation, Violation, violations
+from pytest_cascade.probes import DEFAULT_ENGINE
 from pytest_cascade.probes.base import Missed
 from pytest_cascade.report import terminal
 
+from .record import WorkRecord
 from .view import WorkView
 from .window import Window
 
 Count = int | Bound
 """A number, ``at_least(n)`` or ``at_most(n)``."""
+
+
+class Context(Protocol):
+    """What a block knows of the session it is in."""
+
+    @property
+    def rootdir(self) -> str:
+        """Paths below it are shown relative to it."""
+
+    def known_tasks(self, engine: str) -> Iterable[str]:
+        """Name the tasks that are alive."""
+
+    def failure_text(self, found: Sequence[Violation], records: Mapping[str, WorkRecord]) -> str:
+        """Say what does not hold."""
+
+    def check(self, expected: Iterable[Expectation]) -> None:
+        """See that what is expected can be counted; a ``ValueError`` if not."""
+
 
 ENGINE_PACKAGES: Final = ("cascade_core", "pytest_cascade")
 """Whose frames say nothing about the test that called them."""
@@ -33,16 +53,16 @@ class ExpectedBlock:
         self,
         window: Window,
         expected: Collection[Expectation],
-        rootdir: str,
-        alive: Callable[[], Collection[str]],
+        context: Context,
+        engine: str,
     ) -> None:
         self._window = window
         self._expected = expected
-        self._rootdir = rootdir
-        self._alive = alive
+        self._context = context
+        self._engine = engine
 
     def __enter__(self) -> WorkView:
-        self._work = WorkView(self._window)
+        self._work = WorkView(self._window, self._engine)
         return self._work
 
     def __exit__(
@@ -58,10 +78,10 @@ class ExpectedBlock:
 
     def _judge(self) -> str:
         names_tasks = any(expectation.task is not None for expectation in self._expected)
-        alive = self._alive() if names_tasks else ()
-        record = self._work.record
-        found = violations(self._expected, record, place="this block", alive=alive)
-        return terminal.failure(found, record, self._rootdir) if found else ""
+        alive = set(self._context.known_tasks(self._engine)) if names_tasks else set()
+        records = {self._engine: self._work.record}
+        found = violations(self._expected, records, place="this block", alive=alive)
+        return self._context.failure_text(found, records) if found else ""
 
 
 class UnplannedBlock:
@@ -112,7 +132,9 @@ def _end_in_callers_code(trace: TracebackType | None) -> None:
         last.tb_next = None
 
 
-def block_expectations(counts: Mapping[str, Count | Mapping[str, Count]]) -> list[Expectation]:
+def block_expectations(
+    counts: Mapping[str, Count | Mapping[str, Count]], engine: str = DEFAULT_ENGINE
+) -> list[Expectation]:
     """Read the claims about a block.
 
     Raises:
@@ -127,19 +149,22 @@ def block_expectations(counts: Mapping[str, Count | Mapping[str, Count]]) -> lis
         if counter not in COUNTED:
             raise TypeError(f"expect: unknown counter {counter!r}, valid: {valid}")
         if isinstance(claimed, Mapping):
-            expected += _task_expectations(counter, claimed)
+            expected += _task_expectations(counter, claimed, engine)
         else:
             bound = _bound(claimed, counter)
-            expected.append(Expectation(f"expect({counter}={bound!r})", counter, bound))
+            label = f"expect({counter}={bound!r})"
+            expected.append(Expectation(label, counter, bound, engine=engine))
     return expected
 
 
-def _task_expectations(counter: str, claimed: Mapping[str, Count]) -> list[Expectation]:
+def _task_expectations(
+    counter: str, claimed: Mapping[str, Count], engine: str
+) -> list[Expectation]:
     if not COUNTED[counter].by_task:
         raise TypeError(f"expect: {counter} are not counted by task, got {claimed!r}")
     bounds = {task: _bound(count, f"{counter} of {task!r}") for task, count in claimed.items()}
     return [
-        Expectation(f"expect({counter}={{{task!r}: {bound!r}}})", counter, bound, task)
+        Expectation(f"expect({counter}={{{task!r}: {bound!r}}})", counter, bound, task, engine)
         for task, bound in bounds.items()
     ]
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
+from pytest_cascade.probes import DEFAULT_ENGINE
 from pytest_cascade.report import terminal
 
-from .blocks import Count, ExpectedBlock, UnplannedBlock, block_expectations
+from .blocks import Context, Count, ExpectedBlock, UnplannedBlock, block_expectations
 from .view import WorkView
 from .window import Window
 
 if TYPE_CHECKING:
     from cascade_core.plan.cache import PlanEntry
+
+EXPLAINED: Final = terminal.TERSE._replace(first=terminal.FULL.first)
+"""A line for each resolve, and none left out."""
 
 
 class CacheInspector(WorkView):
@@ -20,14 +24,12 @@ class CacheInspector(WorkView):
 
     Args:
         window: The call phase that is looked at.
-        rootdir: Paths below it are shown relative to it.
-        alive: Names the tasks that are alive.
+        context: The session it is in.
     """
 
-    def __init__(self, window: Window, rootdir: str, alive: Callable[[], Collection[str]]) -> None:
+    def __init__(self, window: Window, context: Context) -> None:
         super().__init__(window)
-        self._rootdir = rootdir
-        self._alive = alive
+        self._context = context
 
     def entries(self) -> tuple[PlanEntry, ...]:
         """List the cached plans of all engines that ran in this test and are still alive.
@@ -40,16 +42,20 @@ class CacheInspector(WorkView):
 
     def explain(self) -> str:
         """List what was planned, one line each: target, size and why no cached plan fitted."""
-        return terminal.timeline(self.record, self._rootdir)
+        lines = terminal.timeline(self.record, self._context.rootdir, EXPLAINED)
+        return "\n".join(lines) or "nothing was planned"
 
     def reset(self) -> None:
         """Count from zero, here only: the test's markers see all of its work."""
         self._start = self._window.snapshot()
 
-    def expect(self, **counts: Count | Mapping[str, Count]) -> ExpectedBlock:
+    def expect(
+        self, *, engine: str = DEFAULT_ENGINE, **counts: Count | Mapping[str, Count]
+    ) -> ExpectedBlock:
         """Claim how much work a block does: ``with cache_inspector.expect(resolves=1) as work:``.
 
         Args:
+            engine: Whose work is meant.
             counts: A number, ``at_least(n)`` or ``at_most(n)`` by counter; of ``executions`` and
                 ``attempts`` also a mapping of task names to these.
 
@@ -60,15 +66,19 @@ class CacheInspector(WorkView):
 
         Raises:
             TypeError: there is no such counter, or none is given.
-            ValueError: a count is no int >= 0.
+            ValueError: a count is no int >= 0, or the engine's work is not counted.
         """
-        return ExpectedBlock(self._window, block_expectations(counts), self._rootdir, self._alive)
+        expected = block_expectations(counts, engine)
+        self._context.check(expected)
+        return ExpectedBlock(self._window, expected, self._context, engine)
 
     def no_resolves(self) -> UnplannedBlock:
         """Refuse planning in a block: a run that needs a plan fails at that moment.
+
+        Of ``cascade_core`` only: other engines tell of a plan when it is made.
 
         Returns:
             A context manager; ``UnexpectedWork`` is raised inside the run that needs a plan, and
             once more at the end of the block if somebody swallowed it.
         """
-        return UnplannedBlock(self._window, self._rootdir)
+        return UnplannedBlock(self._window, self._context.rootdir)

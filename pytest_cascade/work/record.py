@@ -1,4 +1,4 @@
-"""What engines did between two moments. Values only: no engine, no pytest."""
+"""What an engine did between two moments. Values only: no engine, no pytest."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from pytest_cascade.probes import DEFAULT_ENGINE
+
 if TYPE_CHECKING:
-    from cascade_core import Miss
+    from pytest_cascade.probes.base import Why
 
 COUNTERS: Final = (
     "iterations",
@@ -31,24 +33,23 @@ class Resolve:
     root: str
     """Name of the graph's target."""
     nodes: int
-    """Number of nodes in the graph."""
-    miss: Miss
+    """Number of nodes in the graph; 0 where the engine has no graph."""
+    why: Why
     """Why no cached plan fitted; its text is costly and made only when read."""
-    source: tuple[str, int] | None
-    """File and line of the target's task."""
-    duration_ns: int
+    source: tuple[str, int] | None = None
+    """File and line where the target's task is defined."""
+    called_from: tuple[str, int] | None = None
+    """File and line that asked for the run."""
+    duration_ns: int = 0
     """Time inside the solver."""
-
-    @property
-    def reason(self) -> str:
-        """The miss in words."""
-        return str(self.miss)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkRecord:
-    """The work of a window, or of a stretch of it: ``later - earlier``."""
+    """The work of one engine in a window, or in a stretch of it: ``later - earlier``."""
 
+    engine: str = DEFAULT_ENGINE
+    """Whose work it is."""
     runs: int = 0
     """Runs that started."""
     running: int = 0
@@ -75,11 +76,15 @@ class WorkRecord:
     """The resolves in order; of a window the first 1,000."""
     names: frozenset[str] = frozenset()
     """Names of the tasks in the graphs of the timeline."""
+    fallbacks: tuple[str, ...] = ()
+    """Why the engine went on without what it makes plans for; the first 1,000."""
+    events: int = 0
+    """Events that were told one by one."""
 
     @property
     def any_ran(self) -> bool:
-        """Whether an engine ran at all."""
-        return bool(self.runs or self.carried)
+        """Whether the engine ran at all."""
+        return bool(self.runs or self.carried or self.events)
 
     @property
     def task_names(self) -> set[str]:
@@ -89,14 +94,16 @@ class WorkRecord:
     def __sub__(self, earlier: WorkRecord) -> WorkRecord:
         counts = {
             name: getattr(self, name) - getattr(earlier, name)
-            for name in ("runs", "nodes", *COUNTERS)
+            for name in ("runs", "nodes", "events", *COUNTERS)
         }
         return WorkRecord(
+            engine=self.engine,
             running=self.running,
             carried=earlier.running,
             tasks=self.tasks - earlier.tasks,
             task_attempts=self.task_attempts - earlier.task_attempts,
             timeline=self.timeline[len(earlier.timeline) :],
             names=self.names,
+            fallbacks=self.fallbacks[len(earlier.fallbacks) :],
             **counts,
         )

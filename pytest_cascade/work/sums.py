@@ -1,4 +1,4 @@
-"""Sums of the totals of runs, and the plans that were made. Knows nothing of tests or threads."""
+"""What an engine did, added up. Knows nothing of tests or threads."""
 
 from __future__ import annotations
 
@@ -8,12 +8,24 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from weakref import WeakSet
 
-from pytest_cascade.probes.base import Run, Totals
+from pytest_cascade.probes.base import EVENT_COUNTERS, Difference, Event, Run, Totals
 
 from .record import COUNTERS, Resolve, WorkRecord
 
 MAX_RESOLVES: Final = 1_000
 """So many resolves are kept, the first ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToldReason:
+    """Why a plan was made, as a probe told it."""
+
+    reason: str
+    text: str
+    changes: tuple[Difference, ...] = ()
+
+    def __str__(self) -> str:
+        return self.text or self.reason.replace("_", " ")
 
 
 def _zeros() -> dict[str, int]:
@@ -43,8 +55,13 @@ class Tally:
 
 @dataclass(slots=True)
 class Sums:
-    """The work of runs, finished and under way; whoever shares one locks it."""
+    """The work of one engine: runs, finished and under way, and single events.
 
+    Whoever shares one locks it.
+    """
+
+    engine: str
+    """Whose work it is."""
     runs: int = 0
     """Runs that began."""
     running: dict[int, Run] = field(default_factory=dict)
@@ -59,6 +76,10 @@ class Sums:
     """Names of the tasks in these."""
     engines: WeakSet[Any] = field(default_factory=WeakSet)
     """Whatever ran and is still alive."""
+    events: int = 0
+    """Events that were told one by one."""
+    fallbacks: list[str] = field(default_factory=list)
+    """What the first fallbacks were."""
 
     def begin(self, run: Run) -> None:
         """Count ``run`` from now on."""
@@ -78,6 +99,25 @@ class Sums:
             self.timeline.append(resolve)
             self.names.update(names)
 
+    def told(self, event: Event) -> None:
+        """Count one event."""
+        counters = EVENT_COUNTERS[event.kind, event.op]
+        self.events += 1
+        self.runs += (event.kind, event.op) == ("run", "start")
+        for counter in counters:
+            self.finished.counts[counter] += 1
+        if event.kind == "task" and event.name:
+            self.names.add(event.name)
+            self.finished.tasks[event.name] += "executions" in counters
+            self.finished.task_attempts[event.name] += "attempts" in counters
+        elif event.kind == "resolve":
+            why = ToldReason(event.reason, event.reason_text)
+            resolve = Resolve(event.name, event.nodes, why, event.source, None, event.dur_ns)
+            self.resolved(resolve, ())
+        elif event.kind == "fallback" and len(self.fallbacks) < MAX_RESOLVES:
+            text = f": {event.reason_text}" if event.reason_text else ""
+            self.fallbacks.append(f"{event.name or event.op} ({event.op}){text}")
+
     def read(self) -> WorkRecord:
         """Add everything up as it is now."""
         sums = Tally()
@@ -85,6 +125,7 @@ class Sums:
         for run in self.running.values():
             sums.add(run.totals)
         return WorkRecord(
+            engine=self.engine,
             runs=self.runs,
             running=len(self.running),
             nodes=self.nodes,
@@ -92,5 +133,7 @@ class Sums:
             task_attempts=sums.task_attempts,
             timeline=tuple(self.timeline),
             names=frozenset(self.names),
+            fallbacks=tuple(self.fallbacks),
+            events=self.events,
             **sums.counts,
         )

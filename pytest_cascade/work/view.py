@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+
+from pytest_cascade.probes import DEFAULT_ENGINE
 
 from .record import WorkRecord
 from .window import Window
@@ -13,17 +15,18 @@ if TYPE_CHECKING:
 
 
 class WorkView:
-    """What was done since a moment; live until it is frozen."""
+    """What an engine did since a moment; live until it is frozen."""
 
-    def __init__(self, window: Window) -> None:
+    def __init__(self, window: Window, engine: str = DEFAULT_ENGINE) -> None:
         self._window = window
-        self._start = window.snapshot()
+        self._engine = engine
+        self._start = window.snapshot(engine)
         self._final: WorkRecord | None = None
 
     @property
     def record(self) -> WorkRecord:
         """All counts at once."""
-        return self._final or self._window.snapshot() - self._start
+        return self._final or self._window.snapshot(self._engine) - self._start
 
     @property
     def resolves(self) -> int:
@@ -78,7 +81,7 @@ class WorkView:
     @property
     def misses_seen(self) -> tuple[Miss, ...]:
         """Why each plan was made, in order; the first 1,000 of a test are kept."""
-        return tuple(resolve.miss for resolve in self.record.timeline)
+        return tuple(cast("Miss", resolve.why) for resolve in self.record.timeline)
 
     def freeze(self) -> None:
         """Keep the counts as they are now."""

@@ -116,8 +116,7 @@ def test_thread_of_an_earlier_test_is_not_counted_and_told(suite):
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(
         [
-            "*= cascade =*",
-            "2 runs were started by what an earlier test left running, and not counted: "
+            "cascade: 2 runs were started by what an earlier test left running, and not counted: "
             "test_inner.py::test_first (2)",
         ]
     )
@@ -177,7 +176,7 @@ def test_background_task_of_an_earlier_test_is_not_counted_and_told(suite):
 
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(
-        ["[23] runs were started by what an earlier test left running*test_first ([23])"]
+        ["cascade: [23] runs were started by what an earlier test left running*test_first ([23])"]
     )
 
 
@@ -186,7 +185,7 @@ def test_leftovers_are_told_under_xdist(suite):
     result = suite.run_on_workers(LEFT_BEHIND, "--dist=loadfile", "-p", "no:randomly")
 
     result.assert_outcomes(passed=2)
-    result.stdout.fnmatch_lines(["2 runs were started by what an earlier test left running*"])
+    result.stdout.fnmatch_lines(["cascade: 2 runs were started by what an earlier test left*"])
 
 
 def test_nested_session_does_not_change_whose_runs_are_whose(suite, pytester):

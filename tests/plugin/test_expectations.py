@@ -11,7 +11,8 @@ from pytest_cascade.work.record import COUNTERS, WorkRecord
 
 def said(counter, bound, record, task=None, **context):
     expected = Expectation("claim", counter, bound, task)
-    return [str(each) for each in violations([expected], record, **context)]
+    records = {record.engine: record}
+    return [str(each) for each in violations([expected], records, **context)]
 
 
 @pytest.mark.parametrize("counter", COUNTED)

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 import cascade_core
-from pytest_cascade.work.window import Recorder
+from pytest_cascade.work import recorder
 
 MARKED = """
     @pytest.mark.expect_iterations(1)
@@ -54,7 +54,7 @@ def test_public_names_can_be_imported(pytester):
 
 def test_engine_is_no_longer_observed_after_the_session(suite, monkeypatch):
     heard = []
-    monkeypatch.setattr(Recorder, "run_started", lambda self, run: heard.append(run))
+    monkeypatch.setattr(recorder.Ear, "run_started", lambda self, run: heard.append(run))
 
     suite.run(MARKED)
     heard_in_session = len(heard)

@@ -11,7 +11,7 @@ BAD_COUNTS = {
     "expect_resolves(at_least=-1)": "expect_resolves: at_least must be an int >= 0, got -1",
     "expect_resolves(at_most=False)": "expect_resolves: at_most must be an int >= 0, got False",
     "expect_resolves(at_least=3, at_most=2)": "expect_resolves: at_least=3 is more than at_most=2",
-    "expect_resolves(atleast=3)": "expect_resolves: unknown argument 'atleast', valid: at_least, *",
+    "expect_resolves(atleast=3)": "expect_resolves: unknown argument 'atleast', valid: *at_least, *",
     "expect_resolves": "expect_resolves: no count given, *",
     "expect_resolves()": "expect_resolves: no count given, *",
     "expect_resolves(1, 2)": "expect_resolves: takes one count, got 2: (1, 2)",

@@ -5,10 +5,12 @@ import sys
 
 import pytest
 
-AT_IMPORT = {"plugin", "concern", "fixtures", "markers", "options", "probes"}
+AT_IMPORT = {"plugin", "concern", "fixtures", "markers", "options", "probes", "probes.known"}
 """Our modules that every pytest run imports with the plugin."""
 
-IN_A_SESSION = AT_IMPORT | {"collection", "counted", "errors", "keyword_marks"}
+IN_A_SESSION = AT_IMPORT | {
+    *("collection", "counted", "errors", "hookspecs", "keyword_marks", "probes.cascade"),
+}
 """Our modules that a session needs in which no test concerns us."""
 
 # What pytest imports on its own account: itself, what we depend on, its plugins.

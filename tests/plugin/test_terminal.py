@@ -3,6 +3,7 @@
 import pytest
 
 from pytest_cascade.expectations import Violation
+from pytest_cascade.leftovers import leftovers
 from pytest_cascade.report import terminal
 from pytest_cascade.work.record import Resolve, WorkRecord
 
@@ -24,12 +25,12 @@ REDEFINED = Miss("new_task", "new task: 'noop' was redefined")
 
 
 def resolve(miss, nodes=2, root="countdown"):
-    return Resolve(root, nodes, miss, ("/root/tests/test_loop.py", 14), 1)
+    return Resolve(root, nodes, miss, ("/root/tests/test_loop.py", 14))
 
 
 def text_of(resolves, count=None):
     record = WorkRecord(resolves=len(resolves) if count is None else count, timeline=resolves)
-    return terminal.failure([Violation("claim", "verdict")], record, "/root")
+    return terminal.failure([Violation("claim", "verdict")], {record.engine: record}, "/root")
 
 
 def test_failure_is_aligned_and_tells_where_a_structure_changed():
@@ -99,8 +100,9 @@ def test_source_that_is_not_known_is_not_shown():
 
 
 def test_leftovers_name_the_tests_they_came_from():
-    assert terminal.leftovers({"t.py::b": 1}) == (
-        "1 run was started by what an earlier test left running, and not counted: t.py::b (1)"
+    assert leftovers({"t.py::b": 1}) == (
+        "cascade: 1 run was started by what an earlier test left running, "
+        "and not counted: t.py::b (1)"
     )
     many = {f"t.py::t{number}": 2 for number in range(7)}
-    assert terminal.leftovers(many).endswith("t.py::t4 (2) and 2 more")
+    assert leftovers(many).endswith("t.py::t4 (2) and 2 more")

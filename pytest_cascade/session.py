@@ -1,0 +1,49 @@
+"""What a block of a test knows of the session it is in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import pytest
+
+from .claims import check_capability
+from .concern import recorder_of
+from .errors import MarkerError
+from .expectations import Expectation, Violation
+from .judging import failure_text
+from .probes.known import ENGINES
+from .work.record import WorkRecord
+
+
+class SessionContext:
+    """The session of a configuration: a ``work.blocks.Context``."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    @property
+    def rootdir(self) -> str:
+        """Paths below it are shown relative to it."""
+        return str(self._config.rootpath)
+
+    def known_tasks(self, engine: str) -> Iterable[str]:
+        """Name the tasks of ``engine`` that are alive."""
+        return recorder_of(self._config).known_tasks(engine)
+
+    def failure_text(self, found: Sequence[Violation], records: Mapping[str, WorkRecord]) -> str:
+        """Say what does not hold, in as many words as the user wants."""
+        return failure_text(self._config, found, records)
+
+    def check(self, expected: Iterable[Expectation]) -> None:
+        """See that what is expected can be counted.
+
+        Raises:
+            ValueError: it cannot.
+        """
+        engines = self._config.stash[ENGINES]
+        for each in expected:
+            try:
+                bounded = each.bound.most is not None
+                check_capability("expect", each.counter, each.engine, bounded, engines)
+            except MarkerError as error:
+                raise ValueError(str(error)) from None
