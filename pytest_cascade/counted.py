@@ -35,6 +35,7 @@ COUNTED: Final[Mapping[str, Counted]] = {
     "misses": Counted("lookups that found no plan", "the plan cache was missed {times}"),
     "lookups": Counted("lookups in the plan cache", "a plan was looked up {times}"),
     "builds": Counted("graphs built", "a graph was built {times}"),
+    "runs": Counted("runs of an engine", "an engine was run {times}"),
     "iterations": Counted("target graphs run", "the target was iterated {times}"),
     "evictions": Counted("plans evicted", "a plan was evicted {times}"),
     "executions": Counted(

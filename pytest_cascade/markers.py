@@ -15,6 +15,7 @@ COUNT_MARKERS: Final[Mapping[str, str]] = {
     "expect_cache_hits": "hits",
     "expect_cache_misses": "misses",
     "expect_builds": "builds",
+    "expect_runs": "runs",
     "expect_iterations": "iterations",
     "expect_evictions": "evictions",
     "expect_executions": "executions",

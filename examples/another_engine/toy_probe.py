@@ -27,7 +27,5 @@ class ToyProbe:
         toy_engine.listeners.remove(self._hear)
 
     def _hear(self, what, formula):
-        if what == "compiled":
-            self._emit(Event("toy", "resolve", "compile", formula, reason="first_seen"))
-        else:
-            self._emit(Event("toy", "cache", what, formula))
+        kind, op = ("resolve", "compile") if what == "compiled" else ("cache", what)
+        self._emit(Event("toy", kind, op, formula, reason="first_seen"))

@@ -25,7 +25,7 @@ Capability: TypeAlias = Literal["exact", "derived", "lower_bound", "none"]
 Kind: TypeAlias = Literal["run", "resolve", "cache", "task", "fallback"]
 
 EVENT_COUNTERS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
-    ("run", "start"): ("iterations",),
+    ("run", "start"): ("runs", "iterations"),
     ("run", "end"): (),
     ("resolve", "trace"): ("resolves",),
     ("resolve", "plan"): ("resolves",),

@@ -94,6 +94,7 @@ class _Observer:
             source=getattr(root.task, "source", None),
             called_from=_users_line(),
             duration_ns=duration_ns,
+            structure=miss.structure,
         )
         names = (node.name for node in graph.nodes if node.task.kind == "call")
         self._emit.plan_resolved(run, resolve, names)

@@ -24,12 +24,10 @@ VERDICT: Final = f"{PROPERTIES}verdict"
 
 COUNT: Final = re.compile(rf"{PROPERTIES}(?P<counter>[a-z]+)(?:\[(?P<engine>.+)\])?")
 
-ALL_COUNTS: Final = ("runs", *COUNTERS)
 
-
-def counts_of(record: WorkRecord, counted: Collection[str] = ALL_COUNTS) -> dict[str, int]:
+def counts_of(record: WorkRecord, counted: Collection[str] = COUNTERS) -> dict[str, int]:
     """The counts of ``record`` by name, of those that its probe counts."""
-    return {name: getattr(record, name) for name in ALL_COUNTS if name in counted}
+    return {name: getattr(record, name) for name in COUNTERS if name in counted}
 
 
 def clear(item: pytest.Item) -> None:
@@ -61,7 +59,7 @@ def told_counts(report: Any) -> dict[str, Counts]:
     found: dict[str, dict[str, int]] = {}
     for name, value in getattr(report, "user_properties", ()):
         match = COUNT.fullmatch(name) if isinstance(name, str) else None
-        if match is not None and match["counter"] in ALL_COUNTS:
+        if match is not None and match["counter"] in COUNTERS:
             found.setdefault(match["engine"] or DEFAULT_ENGINE, {})[match["counter"]] = value
     return dict(found)
 

@@ -20,8 +20,6 @@ Counts: TypeAlias = Mapping[str, int]
 Recording: TypeAlias = Mapping[str, Mapping[str, Counts]]
 """Engine -> node id -> counter -> count."""
 
-KNOWN_COUNTS: Final = frozenset({"runs", *COUNTERS})
-
 
 class NoRecordingError(ValueError):
     """A file is not what ``write_recording`` wrote; the text says what is wrong with it."""
@@ -92,7 +90,7 @@ def _checked_tests(tests: Any, what: str) -> Mapping[str, Counts]:
         if not isinstance(counts, dict):
             raise NoRecordingError(f"{what} of {test!r} must be an object, got {counts!r}")
         for counter, count in counts.items():
-            if counter not in KNOWN_COUNTS:
+            if counter not in COUNTERS:
                 raise NoRecordingError(f"{what} of {test!r} has an unknown count {counter!r}")
             if isinstance(count, bool) or not isinstance(count, int) or count < 0:
                 raise NoRecordingError(f"{counter} of {test!r} must be an int >= 0, got {count!r}")

@@ -100,12 +100,19 @@ def _cells(number: int, resolve: Resolve, rootdir: str, detail: Detail) -> tuple
     size = f"{resolve.nodes} node{'' if resolve.nodes == 1 else 's'}" if resolve.nodes else ""
     if detail.changes is None:
         source = source if why.reason in CURED_IN_PLACE else ""
-        return f"{number}.", resolve.root, size, str(why), source
-    reason = why.reason if why.reason in CURED_IN_PLACE and why.changes else str(why)
+        return f"{number}.", resolve.root, size, _reason(resolve), source
+    reason = why.reason if why.reason in CURED_IN_PLACE and why.changes else _reason(resolve)
     caller = place(resolve.called_from, rootdir)
     if caller:
         source += f", run at {caller}"
     return f"{number}.", resolve.root, size, reason, source
+
+
+def _reason(resolve: Resolve) -> str:
+    """Why, in a line; what is new to one engine may not be new to another."""
+    if resolve.again and resolve.why.reason == "first_seen":
+        return f"{resolve.why} by this engine, another one planned it ({resolve.again}.)"
+    return str(resolve.why)
 
 
 def _row(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -27,7 +27,7 @@ def as_plain_data(record: WorkRecord) -> dict[str, Any]:
     """
     return {
         "engine": record.engine,
-        "counts": {name: getattr(record, name) for name in ("runs", *COUNTERS)},
+        "counts": {name: getattr(record, name) for name in COUNTERS},
         "executions": dict(record.tasks),
         "attempts": dict(record.task_attempts),
         "timeline": [_plain_resolve(each) for each in record.timeline],
@@ -58,6 +58,7 @@ def _plain_resolve(resolve: Resolve) -> dict[str, Any]:
         "source": _plain_place(resolve.source),
         "called_from": _plain_place(resolve.called_from),
         "duration_ns": resolve.duration_ns,
+        "again": resolve.again,
     }
 
 
@@ -70,6 +71,7 @@ def _resolve(data: Mapping[str, Any]) -> Resolve:
         _place(data["source"]),
         _place(data["called_from"]),
         data["duration_ns"],
+        again=data["again"],
     )
 
 

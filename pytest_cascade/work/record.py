@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pytest_cascade.probes.base import Why
 
 COUNTERS: Final = (
+    "runs",
     "iterations",
     "lookups",
     "hits",
@@ -42,6 +43,11 @@ class Resolve:
     """File and line that asked for the run."""
     duration_ns: int = 0
     """Time inside the solver."""
+    structure: object = None
+    """Hashable; equal for graphs that could share a plan. None where the engine does not tell."""
+    again: int = 0
+    """The number, from 1, of the resolve in the same window that planned the same structure before;
+    0 if none did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +100,7 @@ class WorkRecord:
     def __sub__(self, earlier: WorkRecord) -> WorkRecord:
         counts = {
             name: getattr(self, name) - getattr(earlier, name)
-            for name in ("runs", "nodes", "events", *COUNTERS)
+            for name in ("nodes", "events", *COUNTERS)
         }
         return WorkRecord(
             engine=self.engine,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -62,8 +62,6 @@ class Sums:
 
     engine: str
     """Whose work it is."""
-    runs: int = 0
-    """Runs that began."""
     running: dict[int, Run] = field(default_factory=dict)
     """Runs under way, by their identity."""
     finished: Tally = field(default_factory=Tally)
@@ -72,6 +70,8 @@ class Sums:
     """Nodes of all graphs that were planned."""
     timeline: list[Resolve] = field(default_factory=list)
     """The first plans that were made."""
+    numbers: dict[object, int] = field(default_factory=dict)
+    """By structure, the number of the first resolve that planned it."""
     names: set[str] = field(default_factory=set)
     """Names of the tasks in these."""
     engines: WeakSet[Any] = field(default_factory=WeakSet)
@@ -83,7 +83,6 @@ class Sums:
 
     def begin(self, run: Run) -> None:
         """Count ``run`` from now on."""
-        self.runs += 1
         self.running[id(run)] = run
         self.engines.add(run.engine)
 
@@ -96,6 +95,11 @@ class Sums:
         """Remember one plan that was made."""
         self.nodes += resolve.nodes
         if len(self.timeline) < MAX_RESOLVES:
+            number = len(self.timeline) + 1
+            if resolve.structure is not None:
+                first = self.numbers.setdefault(resolve.structure, number)
+                if first != number:
+                    resolve = replace(resolve, again=first)
             self.timeline.append(resolve)
             self.names.update(names)
 
@@ -103,9 +107,8 @@ class Sums:
         """Count one event."""
         counters = EVENT_COUNTERS[event.kind, event.op]
         self.events += 1
-        self.runs += (event.kind, event.op) == ("run", "start")
-        for counter in counters:
-            self.finished.counts[counter] += 1
+        for counter in COUNTERS:
+            self.finished.counts[counter] += counter in counters
         if event.kind == "task" and event.name:
             self.names.add(event.name)
             self.finished.tasks[event.name] += "executions" in counters
@@ -126,7 +129,6 @@ class Sums:
             sums.add(run.totals)
         return WorkRecord(
             engine=self.engine,
-            runs=self.runs,
             running=len(self.running),
             nodes=self.nodes,
             tasks=sums.tasks,

@@ -29,6 +29,11 @@ class WorkView:
         return self._final or self._window.snapshot(self._engine) - self._start
 
     @property
+    def runs(self) -> int:
+        """Runs that started."""
+        return self.record.runs
+
+    @property
     def resolves(self) -> int:
         """Calls of the solver."""
         return self.record.resolves

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -74,8 +75,11 @@ def test_the_readme_has_every_fixture(fixture: str):
 
 def test_the_readme_has_every_option_and_ini_value(pytester: pytest.Pytester):
     help_text = pytester.runpytest_subprocess("--help").stdout.str()
-    words = {word.strip(":(),") for word in help_text.split() if "cascade" in word}
-    named = {word for word in words if word.startswith(("--cascade-", "cascade_bench_"))}
+    words = {re.split("[=:;(),]", word)[0] for word in help_text.split() if "cascade" in word}
+    named = {word for word in words if word.startswith("--cascade-")}
+    ini = {name for name in words if name.startswith(("cascade_", "verbosity_cascade"))}
 
-    assert {"--cascade-bench", "cascade_bench_rounds"} <= named
-    assert all(f"`{name}`" in README for name in named)
+    assert {"--cascade-bench", "--cascade-record"} <= named
+    assert {"cascade_bench_rounds", "cascade_expect", "verbosity_cascade"} <= ini
+    # The fixtures and modules that the help text speaks of are in the README, too.
+    assert all(f"`{name}`" in README for name in named | ini)

@@ -1,9 +1,14 @@
 """What the README shows is what happens."""
 
 import re
+import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
+
+from pytest_cascade import check_probe
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
@@ -11,6 +16,10 @@ README = (Path(__file__).parents[2] / "README.md").read_text()
 def code_blocks(language: str) -> list[str]:
     found = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
     return [block for name, block in found if name == language]
+
+
+def failures_shown() -> list[str]:
+    return [b for b in code_blocks("") if "UnexpectedWork: expect" in b]
 
 
 def block_with(text: str, language: str = "python") -> str:
@@ -25,10 +34,65 @@ def test_the_first_caught_bug_is_caught_with_the_message_shown(pytester: pytest.
     ran = pytester.runpytest_subprocess("-p", "no:randomly")
 
     ran.assert_outcomes(passed=1, failed=1)
-    shown = [block for block in code_blocks("") if "UnexpectedWork" in block]
+    shown = [block for block in failures_shown() if "run at" not in block]
     assert len(shown) == 2
     for block in shown:
         ran.stdout.fnmatch_lines(block.splitlines(), consecutive=True)
+
+
+def test_verbose_failure_reads_as_shown(pytester: pytest.Pytester):
+    pytester.makepyfile(test_loop=block_with("test_the_loop_is_planned_once"))
+    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+
+    ran = pytester.runpytest_subprocess("-v", "-p", "no:randomly")
+
+    (shown,) = [block for block in failures_shown() if "run at" in block]
+    ran.stdout.fnmatch_lines(shown.splitlines(), consecutive=True)
+
+
+def test_work_that_grew_fails_as_shown_and_without_any_marker(pytester: pytest.Pytester):
+    suite = block_with("test_the_loop_is_planned_once").replace(
+        "@pytest.mark.expect_resolves(1)\n", ""
+    )
+    record, compare = (block.split() for block in code_blocks("sh") if "work.json" in block)
+    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+    pytester.makepyfile(
+        test_loop=suite.replace("countdown(n - 1, dep)", "countdown(n - 1, dep=noop())")
+    )
+    pytester.runpytest_subprocess(*record[1:]).assert_outcomes(passed=2)
+    pytester.makepyfile(test_loop=suite)
+
+    ran = pytester.runpytest_subprocess(*compare[1:], "-p", "no:randomly")
+
+    ran.assert_outcomes(failed=2)
+    ran.stdout.fnmatch_lines(block_with("work grew", "").splitlines(), consecutive=True)
+
+
+def test_probe_that_is_shown_keeps_its_promises(monkeypatch: pytest.MonkeyPatch):
+    toy_engine = ModuleType("toy_engine")
+    toy_engine.listeners = []  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "toy_engine", toy_engine)
+    shown: dict[str, Any] = {}
+    exec(compile(block_with("class ToyProbe"), "README.md", "exec"), shown)
+    (probe,) = shown["pytest_cascade_probes"]()
+
+    def work() -> None:
+        for what in ("miss", "compiled", "hit"):
+            for listener in toy_engine.listeners:
+                listener(what, "a + b")
+
+    check_probe(probe, work, {"resolves": 1, "lookups": 2, "hits": 1, "misses": 1})
+
+
+def test_ini_lines_that_are_shown_hold(pytester: pytest.Pytester):
+    pytester.makepyfile(test_loop=block_with("test_the_loop_is_planned_once"))
+    pytester.makeini(
+        block_with("cascade_expect", "ini") + "asyncio_default_fixture_loop_scope = function\n"
+    )
+
+    ran = pytester.runpytest_subprocess("--strict-config", "-p", "no:randomly")
+
+    ran.assert_outcomes(passed=1, failed=1)  # two resolves are within the bound
 
 
 def test_the_cure_that_the_readme_names_makes_both_tests_pass(pytester: pytest.Pytester):
@@ -60,7 +124,7 @@ def test_the_parts_of_your_own_pass_their_checks(pytester: pytest.Pytester, chec
 def test_two_commands_do_all_the_set_up():
     setup = "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && "
 
-    commands = [block.strip() for block in code_blocks("sh")]
+    commands = [block.strip() for block in code_blocks("sh") if "venv" in block]
 
     assert commands == [
         f"{setup}.venv/bin/pytest examples --cascade-bench",

@@ -22,7 +22,7 @@ class Totals:
     """The counters of a run."""
 
     def __init__(self):
-        self.counts = dict.fromkeys(COUNTERS, 0)
+        self.counts = {**dict.fromkeys(COUNTERS, 0), "runs": 1}
         self.tasks = Counter()
         self.task_attempts = Counter()
 
