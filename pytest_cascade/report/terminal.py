@@ -111,7 +111,7 @@ def _cells(number: int, resolve: Resolve, rootdir: str, detail: Detail) -> tuple
 def _reason(resolve: Resolve) -> str:
     """Why, in a line; what is new to one engine may not be new to another."""
     if resolve.again and resolve.why.reason == "first_seen":
-        return f"{resolve.why} by this engine, another one planned it ({resolve.again}.)"
+        return f"{resolve.why} by this engine, another one had planned it"
     return str(resolve.why)
 
 

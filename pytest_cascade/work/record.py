@@ -45,9 +45,8 @@ class Resolve:
     """Time inside the solver."""
     structure: object = None
     """Hashable; equal for graphs that could share a plan. None where the engine does not tell."""
-    again: int = 0
-    """The number, from 1, of the resolve in the same window that planned the same structure before;
-    0 if none did."""
+    again: bool = False
+    """Whether the same structure was planned in the same window before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

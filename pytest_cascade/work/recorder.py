@@ -25,6 +25,7 @@ from weakref import WeakKeyDictionary
 
 from pytest_cascade.probes import DEFAULT_ENGINE
 from pytest_cascade.probes.base import EVENT_COUNTERS, EngineProbe, Event, Missed, Run
+from pytest_cascade.probes.imports import ImportWatch
 
 from .record import Resolve, WorkRecord
 from .window import Window
@@ -49,6 +50,7 @@ class Recorder:
         self.failed: dict[str, str] = {}
         self.leftovers: Counter[str] = Counter()
         self._unattached = dict(probes)
+        self._imports = ImportWatch(self.attach)
         self._attached: list[EngineProbe] = []
         self._scoped: list[EngineProbe] = []
         # Of these the ones that want to know when a test begins or ends.
@@ -84,11 +86,13 @@ class Recorder:
                     self._attached.append(probe)
                     if any(hasattr(probe, name) for name in ("begin", "flush", "end")):
                         self._scoped.append(probe)
+        self._imports.await_(name for probe in self._unattached.values() for name in probe.triggers)
 
     def detach(self) -> None:
         """Listen no more."""
         for probe in self._attached:
             self._tried(probe.engine, probe.detach)
+        self._imports.stop()
         self._attached.clear()
         self._scoped.clear()
         self._unattached = dict(self.probes)

@@ -70,8 +70,8 @@ class Sums:
     """Nodes of all graphs that were planned."""
     timeline: list[Resolve] = field(default_factory=list)
     """The first plans that were made."""
-    numbers: dict[object, int] = field(default_factory=dict)
-    """By structure, the number of the first resolve that planned it."""
+    structures: set[object] = field(default_factory=set)
+    """What they planned."""
     names: set[str] = field(default_factory=set)
     """Names of the tasks in these."""
     engines: WeakSet[Any] = field(default_factory=WeakSet)
@@ -95,11 +95,10 @@ class Sums:
         """Remember one plan that was made."""
         self.nodes += resolve.nodes
         if len(self.timeline) < MAX_RESOLVES:
-            number = len(self.timeline) + 1
-            if resolve.structure is not None:
-                first = self.numbers.setdefault(resolve.structure, number)
-                if first != number:
-                    resolve = replace(resolve, again=first)
+            if resolve.structure in self.structures:
+                resolve = replace(resolve, again=True)
+            elif resolve.structure is not None:
+                self.structures.add(resolve.structure)
             self.timeline.append(resolve)
             self.names.update(names)
 
