@@ -20,6 +20,7 @@ from .options import SETTINGS, VERBOSITY
 from .reading import DEFAULTS, expectations_of
 from .recording.baseline import BASELINE
 from .recording.counts import clear, tell
+from .recording.names import plain_name
 from .report import terminal
 from .work.plain import as_plain_data
 from .work.record import WorkRecord
@@ -135,7 +136,7 @@ def _violations(
     found = violations(expected, records, place=_place(window), alive=alive)
     baseline = item.config.stash.get(BASELINE, None)
     if baseline is not None and not window.is_measured:
-        found += baseline.violations(item.nodeid, records)
+        found += baseline.violations(plain_name(item.nodeid, item.config), records)
     return found
 
 

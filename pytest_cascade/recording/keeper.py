@@ -13,6 +13,7 @@ from pytest_cascade.options import SETTINGS
 from .baseline import BASELINE
 from .counts import told_counts
 from .file import Counts, NoRecordingError, Recording, read_recording, write_recording
+from .names import plain_name
 
 if TYPE_CHECKING:
     from pytest_cascade.options import Settings
@@ -35,6 +36,7 @@ class Keeper:
     """A plugin of its own, so that only sessions that record or compare pay for it."""
 
     def __init__(self, config: pytest.Config) -> None:
+        self._config = config
         self._settings: Settings = config.stash[SETTINGS]
         self._baseline = config.stash.get(BASELINE, None)
         self._rootdir = str(config.rootpath)
@@ -44,7 +46,7 @@ class Keeper:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the counts of a test; of several attempts at it those of the last."""
         if report.when == "call":
-            self._work[report.nodeid] = told_counts(report)
+            self._work[plain_name(report.nodeid, self._config)] = told_counts(report)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(
