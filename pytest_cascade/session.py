@@ -10,8 +10,8 @@ from .claims import check_capability
 from .concern import recorder_of
 from .errors import MarkerError
 from .expectations import Expectation, Violation
-from .judging import failure_text
 from .probes.known import ENGINES
+from .verdict import failure_text
 from .work.record import WorkRecord
 
 

@@ -12,11 +12,11 @@ from pytest_cascade.carrier import carry
 from pytest_cascade.concern import recorder_of
 from pytest_cascade.errors import UnexpectedWork
 from pytest_cascade.expectations import violations
-from pytest_cascade.judging import failure_text, known_tasks
 from pytest_cascade.making import make_engine, make_solver
 from pytest_cascade.options import Settings
 from pytest_cascade.probes import DEFAULT_ENGINE
 from pytest_cascade.reading import expectations_of, options_of
+from pytest_cascade.verdict import failure_text, known_tasks
 from pytest_cascade.work.window import Window
 
 from .measure import Factory, Measurement, Schedule, drive, drive_async, measurement

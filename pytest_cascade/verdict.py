@@ -1,0 +1,96 @@
+"""What is wrong with a test's work: its marks, the defaults and the recording held against it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import pytest
+
+from .concern import is_marked, recorder_of
+from .errors import MarkerError, UnexpectedWork
+from .expectations import Expectation, Violation, violations
+from .options import VERBOSITY
+from .reading import DEFAULTS, expectations_of
+from .recording.baseline import BASELINE
+from .recording.names import plain_name
+from .report import terminal
+from .work.record import WorkRecord
+from .work.recorder import Recorder
+from .work.window import Window
+
+
+def verdict_of(
+    item: pytest.Item, window: Window, records: Mapping[str, WorkRecord]
+) -> Exception | None:
+    """Judge the call phase of ``item``.
+
+    Returns:
+        What is wrong: ``UnexpectedWork``, or a ``MarkerError`` for claims that make no sense.
+    """
+    if window.complaints:
+        return UnexpectedWork("\n".join(window.complaints.values()))
+    try:
+        found = _violations(item, window, records)
+    except MarkerError as error:
+        return error
+    if not found:
+        return None
+    return UnexpectedWork(failure_text(item.config, found, records))
+
+
+def failure_text(
+    config: pytest.Config, found: Sequence[Violation], records: Mapping[str, WorkRecord]
+) -> str:
+    """Say what does not hold, in as many words as the user wants."""
+    verbosity = config.get_verbosity(VERBOSITY)
+    return terminal.failure(found, records, str(config.rootpath), verbosity=verbosity)
+
+
+def _violations(
+    item: pytest.Item, window: Window, records: Mapping[str, WorkRecord]
+) -> list[Violation]:
+    recorder = recorder_of(item.config)
+    expected = [each for each in _expected(item, records) if each.engine not in window.judged]
+    _check_watched(expected, window, recorder)
+    alive = known_tasks(recorder, expected)
+    found = violations(expected, records, place=_place(window), alive=alive)
+    baseline = item.config.stash.get(BASELINE, None)
+    if baseline is not None and not window.is_measured:
+        found += baseline.violations(plain_name(item.nodeid, item.config), records)
+    return found
+
+
+def _expected(item: pytest.Item, ran: Collection[str]) -> list[Expectation]:
+    if is_marked(item) or DEFAULTS in item.config.stash:
+        return expectations_of(item, ran)
+    return []
+
+
+def _check_watched(expected: Collection[Expectation], window: Window, recorder: Recorder) -> None:
+    """See that what is claimed could be counted: a probe that failed has counted nothing.
+
+    Raises:
+        MarkerError: it could not.
+    """
+    for each in expected:
+        if not recorder.watches(each.engine):
+            why = recorder.failed.get(each.engine, "its probe was not attached")
+            raise MarkerError(f"{each.label}: {each.engine!r} was not watched: {why}")
+        if each.engine in window.incomplete:
+            raise MarkerError(f"{each.label}: events of {each.engine!r} did not arrive in time")
+
+
+def _place(window: Window) -> str:
+    """Where nothing happened, and what did happen but counts for another test."""
+    if not window.dropped:
+        return "this test"
+    runs = sum(window.dropped.values())
+    tests = ", ".join(window.dropped)
+    counted = "1 run was" if runs == 1 else f"{runs} runs were"
+    return f"this test ({counted} started by what {tests} left running)"
+
+
+def known_tasks(recorder: Recorder, expected: Collection[Expectation]) -> set[str]:
+    """Name all live tasks if an expectation asks for one by name; else nobody needs to know."""
+    engines = {each.engine for each in expected if each.task is not None}
+    return {task for engine in engines for task in recorder.known_tasks(engine)}
