@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .bench.results import Results
     from .bounds import at_least, at_most
     from .errors import UnexpectedWork
-    from .probes.base import Emit, EngineProbe, Event
+    from .probes.base import Capability, Emit, EngineProbe, Event
     from .probes.check import check_probe
     from .work.inspector import CacheInspector
     from .work.record import WorkRecord
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CacheInspector",
+    "Capability",
     "CascadeBench",
     "Emit",
     "EngineProbe",
@@ -36,6 +37,7 @@ __all__ = [
 
 _HOMES = {
     "CacheInspector": ".work.inspector",
+    "Capability": ".probes.base",
     "CascadeBench": ".bench.fixture",
     "Emit": ".probes.base",
     "EngineProbe": ".probes.base",
@@ -51,12 +53,18 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> object:
-    """Import a public name.
+if not TYPE_CHECKING:  # a checker is to know a name that is not there
 
-    It is not kept: a pytest run inside this one forgets its imports, and a later import must not
-    mix what it left with what is new.
-    """
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name], __name__), name)
+    def __getattr__(name: str) -> object:
+        """Import a public name.
+
+        It is not kept: a pytest run inside this one forgets its imports, and a later import must
+        not mix what it left with what is new.
+        """
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(_HOMES[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

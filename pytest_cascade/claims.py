@@ -147,7 +147,9 @@ def parse_claims(mark: pytest.Mark, counter: str, engines: Engines) -> list[Clai
         valid = ", ".join(sorted(keywords))
         raise MarkerError(f"{mark.name}: unknown argument {next(iter(tasks))!r}, valid: {valid}")
     engine = mark.kwargs.get("engine", engines.default)
-    allows_fallbacks = mark.kwargs.get("allow_fallbacks", False) is True
+    allows_fallbacks = mark.kwargs.get("allow_fallbacks", False)
+    if not isinstance(allows_fallbacks, bool):
+        raise MarkerError(f"{mark.name}: allow_fallbacks must be a bool, got {allows_fallbacks!r}")
     task, counts = _positional(mark, knows_tasks)
     said: list[_Said] = [(name, (count,), {}) for name, count in tasks.items()]
     if mark.args or bounds or not tasks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from types import FunctionType
@@ -11,7 +12,10 @@ import pytest
 
 from .concern import concerns_us, is_marked, recorder_of
 from .errors import MarkerError
-from .markers import COUNT_MARKERS
+from .markers import COUNT_MARKERS, MARKERS
+
+BEGINNINGS: Final = ("expect_", "cascade_")
+"""How our markers begin."""
 
 NEEDED_BY_TESTS: Final = (".judging", ".making", ".session", ".work.inspector")
 """Modules that tests which concern us need while they run."""
@@ -25,7 +29,9 @@ def checked_report(
         items = [node for node in report.result or () if isinstance(node, pytest.Item)]
         if any(concerns_us(item) for item in items):
             _get_ready(collector.config)
-        errors = dict.fromkeys([*_bad_marks(items), *_misused_functions(collector)])
+        errors = dict.fromkeys(
+            [*_bad_marks(items), *_mistyped_marks(items), *_misused_functions(collector)]
+        )
         if errors:
             report.outcome = "failed"
             report.longrepr = "\n".join(errors)
@@ -48,6 +54,25 @@ def _bad_marks(items: Iterable[pytest.Item]) -> Iterator[str]:
             recorder_of(item.config).wanted |= validate(item)
         except MarkerError as error:
             yield str(error)
+
+
+def _mistyped_marks(items: Iterable[pytest.Item]) -> Iterator[str]:
+    """Find marks that are nearly one of ours, and nobody's: they would claim nothing."""
+    for item in items:
+        for mark in item.iter_markers():
+            if mark.name.startswith(BEGINNINGS) and mark.name not in MARKERS:
+                yield from _mistyped(item, mark.name)
+
+
+def _mistyped(item: pytest.Item, name: str) -> Iterator[str]:
+    from difflib import get_close_matches
+
+    from .levels import location
+
+    lines = item.config.getini("markers")
+    nearest = get_close_matches(name, MARKERS, n=1, cutoff=0.8)
+    if nearest and name not in {re.split("[:(]", line)[0].strip() for line in lines}:
+        yield f"{location(item)}: there is no marker {name!r}, did you mean {nearest[0]!r}?"
 
 
 def _misused_functions(collector: pytest.Collector) -> Iterator[str]:

@@ -63,6 +63,9 @@ def add_late_probes(plugin: Any, manager: pytest.PytestPluginManager) -> None:
     config: Any = manager.get_plugin("pytestconfig")
     if config is None or ENGINES not in config.stash:
         return
+    implementations = config.hook.pytest_cascade_probes.get_hookimpls()
+    if all(each.plugin is not plugin for each in implementations):
+        return  # it has every attribute, whatever its name
     for probe in config.stash[ENGINES].add(plugin.pytest_cascade_probes()):
         if RECORDER in config.stash:
             config.stash[RECORDER].add(probe)

@@ -10,6 +10,7 @@ import pytest
 
 from .carrier import carry
 from .concern import is_marked
+from .errors import MarkerError, UnexpectedWork
 from .options import SETTINGS
 from .raising import raise_at_test
 from .recording.baseline import BASELINE
@@ -57,13 +58,13 @@ def judged_call(item: pytest.Item, recorder: Recorder) -> Generator[None, object
     try:
         result = yield
     except BaseException as error:
-        wrong = _finish(item, window, recorder.close(window, token), claimed=_is_failure(error))
+        wrong = _finish(item, window, recorder.close(window, token), error)
         if wrong is not None:
             error.add_note(f"\n{wrong}")
         raise
     finally:
         del item.stash[WINDOW]
-    wrong = _finish(item, window, recorder.close(window, token), claimed=True)
+    wrong = _finish(item, window, recorder.close(window, token))
     if wrong is not None:
         for kept in _errors_kept_aside(item):
             if not isinstance(kept, OUTCOMES):
@@ -73,9 +74,18 @@ def judged_call(item: pytest.Item, recorder: Recorder) -> Generator[None, object
 
 
 def _finish(
-    item: pytest.Item, window: Window, records: Mapping[str, WorkRecord], *, claimed: bool
+    item: pytest.Item,
+    window: Window,
+    records: Mapping[str, WorkRecord],
+    error: BaseException | None = None,
 ) -> Exception | None:
     """Tell what a test did, and judge it if it claims anything by its outcome.
+
+    Args:
+        item: The test.
+        window: Its call phase, closed.
+        records: What was done in it, by engine.
+        error: What its body raised.
 
     Returns:
         What is wrong, if anything is.
@@ -84,8 +94,11 @@ def _finish(
         return None
     for record in records.values():
         item.ihook.pytest_cascade_test_finished(item=item, record=record)
-    wrong = verdict_of(item, window, records) if claimed else None
-    tell(item, records, None if wrong is None else str(wrong))
+    claims = error is None or _is_failure(error)
+    wrong = verdict_of(item, window, records) if claims else None
+    errors = (error, *_errors_kept_aside(item), wrong)
+    told = [str(each) for each in errors if isinstance(each, UnexpectedWork | MarkerError)]
+    tell(item, records, "\n".join(told))
     if records and item.config.stash[SETTINGS].explain:
         carry(item, "work", [as_plain_data(record) for record in records.values()])
     return wrong

@@ -20,7 +20,7 @@ SPY: Final = pytest.StashKey[SpiedSolver]()
 def make_engine(request: pytest.FixtureRequest, solver: SpiedSolver) -> Engine:
     """Make a new engine for a test, as the markers ``cascade_engine`` and the plugins want it."""
     options = {**options_of(request.node, "cascade_engine"), "solver": solver}
-    made: Engine = request.config.hook.pytest_cascade_make_engine(request=request, options=options)
+    made: Engine = request.node.ihook.pytest_cascade_make_engine(request=request, options=options)
     return made
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
+from collections.abc import Callable
 from types import CodeType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -20,6 +21,7 @@ def raise_at_test(item: pytest.Item, error: Exception) -> NoReturn:
     __tracebackhide__ = True
     code = getattr(inspect.unwrap(getattr(item, "obj", None) or _nothing), "__code__", None)
     if code is None or code is _nothing.__code__:
+        _show_without_traceback(item, error)
         raise error.with_traceback(None)
     raising = _raise_statement(_decorator_lines(code)).replace(
         co_filename=code.co_filename,
@@ -29,6 +31,16 @@ def raise_at_test(item: pytest.Item, error: Exception) -> NoReturn:
     )
     exec(raising, {"error": error.with_traceback(None)}, {})
     raise AssertionError("a raise statement came to its end")
+
+
+def _show_without_traceback(item: pytest.Item, error: Exception) -> None:
+    """Have only the text of ``error`` shown: of a doctest, say, pytest would show every frame."""
+    show: Callable[[pytest.ExceptionInfo[BaseException]], Any] = item.repr_failure
+
+    def repr_failure(excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
+        return excinfo.getrepr(style="value") if excinfo.value is error else show(excinfo)
+
+    vars(item)["repr_failure"] = repr_failure
 
 
 def _nothing() -> None:

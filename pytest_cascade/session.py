@@ -11,8 +11,9 @@ from .concern import recorder_of
 from .errors import MarkerError
 from .expectations import Expectation, Violation
 from .probes.known import ENGINES
-from .verdict import failure_text
+from .verdict import failure_text, why_unwatched
 from .work.record import WorkRecord
+from .work.window import Window
 
 
 class SessionContext:
@@ -25,6 +26,12 @@ class SessionContext:
     def rootdir(self) -> str:
         """Paths below it are shown relative to it."""
         return str(self._config.rootpath)
+
+    def settle(self, window: Window, engine: str) -> str:
+        """Wait for the events of ``engine`` so far; say why its work was not counted, if so."""
+        recorder = recorder_of(self._config)
+        recorder.settle(window, engine)
+        return why_unwatched(engine, window, recorder)
 
     def known_tasks(self, engine: str) -> Iterable[str]:
         """Name the tasks of ``engine`` that are alive."""

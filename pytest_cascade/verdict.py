@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Final
 
 import pytest
 
@@ -17,6 +18,9 @@ from .report import terminal
 from .work.record import WorkRecord
 from .work.recorder import Recorder
 from .work.window import Window
+
+SHARED_THREADS: Final = "start threads that tests share in a fixture"
+"""What cures work that counts for another test."""
 
 
 def verdict_of(
@@ -51,11 +55,11 @@ def _violations(
 ) -> list[Violation]:
     recorder = recorder_of(item.config)
     expected = [each for each in _expected(item, records) if each.engine not in window.judged]
-    _check_watched(expected, window, recorder)
     alive = known_tasks(recorder, expected)
+    _check_watched(expected, window, recorder)
     found = violations(expected, records, place=_place(window), alive=alive)
     baseline = item.config.stash.get(BASELINE, None)
-    if baseline is not None and not window.is_measured:
+    if baseline is not None and not window.is_measured and not _draws_examples(item):
         found += baseline.violations(plain_name(item.nodeid, item.config), records)
     return found
 
@@ -66,6 +70,11 @@ def _expected(item: pytest.Item, ran: Collection[str]) -> list[Expectation]:
     return []
 
 
+def _draws_examples(item: pytest.Item) -> bool:
+    """Tell whether Hypothesis draws examples for ``item``, others each time, so no two compare."""
+    return getattr(getattr(item, "obj", None), "is_hypothesis_test", False) is True
+
+
 def _check_watched(expected: Collection[Expectation], window: Window, recorder: Recorder) -> None:
     """See that what is claimed could be counted: a probe that failed has counted nothing.
 
@@ -73,11 +82,17 @@ def _check_watched(expected: Collection[Expectation], window: Window, recorder: 
         MarkerError: it could not.
     """
     for each in expected:
-        if not recorder.watches(each.engine):
-            why = recorder.failed.get(each.engine, "its probe was not attached")
-            raise MarkerError(f"{each.label}: {each.engine!r} was not watched: {why}")
-        if each.engine in window.incomplete:
-            raise MarkerError(f"{each.label}: events of {each.engine!r} did not arrive in time")
+        why = why_unwatched(each.engine, window, recorder)
+        if why:
+            raise MarkerError(f"{each.label}: {why}")
+
+
+def why_unwatched(engine: str, window: Window, recorder: Recorder) -> str:
+    """Say why what ``engine`` did could not be counted; nothing if it could."""
+    if not recorder.watches(engine):
+        why = recorder.failed.get(engine, "its probe was not attached")
+        return f"{engine!r} was not watched: {why}"
+    return f"events of {engine!r} did not arrive in time" if engine in window.incomplete else ""
 
 
 def _place(window: Window) -> str:
@@ -87,7 +102,7 @@ def _place(window: Window) -> str:
     runs = sum(window.dropped.values())
     tests = ", ".join(window.dropped)
     counted = "1 run was" if runs == 1 else f"{runs} runs were"
-    return f"this test ({counted} started by what {tests} left running)"
+    return f"this test ({counted} started by what {tests} left running: {SHARED_THREADS})"
 
 
 def known_tasks(recorder: Recorder, expected: Collection[Expectation]) -> set[str]:

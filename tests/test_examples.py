@@ -1,5 +1,6 @@
 """The examples are suites that users copy: they must hold where they are run, and be there."""
 
+import ast
 import sys
 from pathlib import Path
 
@@ -14,6 +15,8 @@ filterwarnings = error
 """
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+
+ANOTHER_ENGINE = EXAMPLES / "another_engine"
 
 
 def run_example(pytester: pytest.Pytester, name: str, *options: str) -> pytest.RunResult:
@@ -83,6 +86,49 @@ def test_loop_examples_measure_and_print_one_table(pytester: pytest.Pytester):
         ],
     )
     assert ran.stdout.str().count("cascade benchmarks") == 1
+
+
+@pytest.mark.slow
+def test_another_engines_example_holds_in_a_folder_of_its_own(pytester: pytest.Pytester):
+    ran = run_example(pytester, "another_engine")
+
+    ran.assert_outcomes(passed=3, xfailed=1)
+
+
+@pytest.mark.slow
+def test_failure_of_another_engine_reads_as_its_example_says(pytester: pytest.Pytester):
+    docstring = ast.get_docstring(ast.parse((ANOTHER_ENGINE / "test_toy_engine.py").read_text()))
+    assert docstring is not None
+    shown = [line.strip() for line in docstring.splitlines() if line.startswith("    ")]
+
+    ran = run_example(pytester, "another_engine", "--runxfail", "-k", "numbers_in_the_formula")
+
+    ran.assert_outcomes(failed=1, deselected=3)
+    assert len(shown) == 4
+    ran.stdout.fnmatch_lines([f"E *{line}" for line in shown], consecutive=True)
+
+
+def is_text(node: ast.stmt) -> bool:
+    """Whether a statement is a docstring."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def first_of_body(node: ast.stmt) -> int:
+    """The line after the statement itself: where its body begins, or after its end."""
+    body = getattr(node, "body", None)
+    return body[0].lineno if body else (node.end_lineno or node.lineno) + 1
+
+
+def test_another_engine_is_small():
+    code = ast.parse((ANOTHER_ENGINE / "toy_engine.py").read_text())
+    lines = {
+        line
+        for node in ast.walk(code)
+        if isinstance(node, ast.stmt) and not is_text(node)
+        for line in range(node.lineno, first_of_body(node))
+    }
+
+    assert 10 <= len(lines) <= 30
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from typing import (
     Final,
     Generic,
     Literal,
+    Protocol,
     Self,
     TypeVar,
     cast,
@@ -81,6 +82,20 @@ class TaskIdentity:
 
 
 if TYPE_CHECKING:
+
+    class _TaskMaker(Protocol):
+        """What ``task(name="fetch")`` gives: makes a function a task."""
+
+        @overload
+        def __call__(self, fn: Callable[..., LazyResult[R]], /) -> Task[R]: ...
+        @overload
+        def __call__(self, fn: Callable[..., Coroutine[Any, Any, LazyResult[R]]], /) -> Task[R]: ...
+        @overload
+        def __call__(
+            self, fn: Callable[..., Coroutine[Any, Any, LazyResult[R] | TailCall | R]], /
+        ) -> Task[R]: ...
+        @overload
+        def __call__(self, fn: Callable[..., LazyResult[R] | TailCall | R], /) -> Task[R]: ...
 
     class _Callable(Generic[R_co]):
         def __new__(cls, make: Callable[..., LazyResult[R_co]], /) -> Self: ...
@@ -293,7 +308,7 @@ class BoundTask(Generic[R_co]):
 
 @overload
 def task(
-    fn: Callable[..., Coroutine[Any, Any, R]],
+    fn: Callable[..., LazyResult[R]],
     *,
     name: str | None = None,
     pure: bool = False,
@@ -301,19 +316,39 @@ def task(
 ) -> Task[R]: ...
 @overload
 def task(
-    fn: Callable[..., R], *, name: str | None = None, pure: bool = False, run_on: RunOn = "local"
+    fn: Callable[..., Coroutine[Any, Any, LazyResult[R]]],
+    *,
+    name: str | None = None,
+    pure: bool = False,
+    run_on: RunOn = "local",
+) -> Task[R]: ...
+@overload
+def task(
+    fn: Callable[..., Coroutine[Any, Any, LazyResult[R] | TailCall | R]],
+    *,
+    name: str | None = None,
+    pure: bool = False,
+    run_on: RunOn = "local",
+) -> Task[R]: ...
+@overload
+def task(
+    fn: Callable[..., LazyResult[R] | TailCall | R],
+    *,
+    name: str | None = None,
+    pure: bool = False,
+    run_on: RunOn = "local",
 ) -> Task[R]: ...
 @overload
 def task(
     fn: None = None, *, name: str | None = None, pure: bool = False, run_on: RunOn = "local"
-) -> Callable[[Callable[..., Any]], Task[Any]]: ...
+) -> _TaskMaker: ...
 def task(
     fn: Callable[..., Any] | None = None,
     *,
     name: str | None = None,
     pure: bool = False,
     run_on: RunOn = "local",
-) -> Task[Any] | Callable[[Callable[..., Any]], Task[Any]]:
+) -> Task[Any] | _TaskMaker:
     """Make a function a task: calling it runs nothing and returns a ``LazyResult``.
 
     Use as ``@task`` or ``@task(name="fetch")``. The function may be sync or async.

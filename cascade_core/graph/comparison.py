@@ -6,67 +6,135 @@ It compares the decoded plan keys themselves, so whatever makes two keys unequal
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any, final
 
+from cascade_core.define.signature import Parameters
 from cascade_core.define.task import TaskIdentity
-from cascade_core.graph.containers import Again, Shape
+from cascade_core.graph.containers import Again, Shape, plain_keys
 from cascade_core.graph.decode import Argument, Call, OptionSources
 from cascade_core.graph.difference import Change, Path, path_text
 from cascade_core.graph.model import container_places
 
 
+class _Side:
+    """One of the two structures.
+
+    Attributes:
+        calls: Its calls by number.
+        partners: The calls of the other structure that they were compared with.
+        places: Where a call was compared or told of first.
+    """
+
+    def __init__(self, calls: tuple[Call, ...]) -> None:
+        self.calls = calls
+        self.partners: dict[int, int] = {}
+        self.places: dict[int, Path | None] = {}
+
+    def text(self, value: Argument | None, path: Path, alone: str = "") -> str:
+        """What is there at ``path``; to be asked when all calls have their partners.
+
+        Args:
+            value: An argument, or the source of an option that may be absent.
+            path: Where it is.
+            alone: What to call a call that is nowhere else: ``another``.
+        """
+        if isinstance(value, int) and value >= 0 and value not in self.places:
+            self.places[value] = path
+            return f"{alone}{self._name(value)}()"
+        return self.text_elsewhere(value)
+
+    def text_elsewhere(self, value: Argument | None) -> str:
+        """The same, without taking its place for that of a call."""
+        if value is None:
+            return "absent"
+        if not isinstance(value, int):
+            outermost = value[-1]
+            assert isinstance(outermost, Shape)
+            return f"a {outermost.type.__name__} with {_inside(self.calls, value)}"
+        if value < 0:
+            return "a literal"
+        name = f"{self._name(value)}()"
+        if value not in self.places:
+            return name
+        return f"the same {name} as {path_text(self.places[value])}"
+
+    def texts(self, sources: tuple[int, ...]) -> str:
+        """Several calls, or none."""
+        return ", ".join(map(self.text_elsewhere, sources)) or "absent"
+
+    def _name(self, number: int) -> str:
+        return self.calls[number].identity.name
+
+
 @final
 class Comparison:
-    """A walk over two structures side by side, breadth first, each pair of calls once."""
+    """A walk over two structures side by side, breadth first, each pair of calls once.
+
+    What a change says waits until the walk is done: only then is it known which calls are the
+    same as others.
+    """
 
     def __init__(self, before: tuple[Call, ...], now: tuple[Call, ...]) -> None:
-        self._before = before
-        self._now = now
-        self._partner_now: dict[int, int] = {}
-        self._partner_before: dict[int, int] = {}
-        self._place_before: dict[int, Path | None] = {}
-        self._place_now: dict[int, Path | None] = {}
+        self._before = _Side(before)
+        self._now = _Side(now)
         self._queue: deque[tuple[int, int, Path | None]] = deque()
-        self._changes: list[Change] = []
+        self._found: list[tuple[Path | None, Callable[[], str], Callable[[], str]]] = []
 
     def changes(self) -> list[Change]:
         """All of them, nearest to the target first."""
         self._compare_sources(0, 0, None)
         while self._queue:
             self._compare_arguments(*self._queue.popleft())
-        return self._changes
+        return [Change(path_text(path), before(), now()) for path, before, now in self._found]
 
     def _change(self, path: Path | None, before: str, now: str) -> None:
-        self._changes.append(Change(path_text(path), before, now))
+        self._found.append((path, lambda: before, lambda: now))
+
+    def _part(self, path: Path, a: Argument | None, b: Argument | None, alone: str = "") -> None:
+        """Note that another part is there now."""
+        before, now = self._before, self._now
+        self._found.append(
+            (path, lambda: before.text(a, path, alone), lambda: now.text(b, path, alone))
+        )
+
+    def _containers(self, path: Path, x: tuple[Any, ...], y: tuple[Any, ...]) -> None:
+        """Note that a container is built otherwise: by its calls, or else by its other members."""
+        was, now = self._before.text_elsewhere(x), self._now.text_elsewhere(y)
+        if was == now:
+            was, now = _members(x), _members(y)
+        self._change(path, was, now)
 
     def _compare_sources(self, a: int, b: int, path: Path | None) -> None:
         if a < 0 and b < 0:
             return
         if a < 0 or b < 0:
-            self._change(path, self._text(self._before, a), self._text(self._now, b))
+            assert path is not None
+            self._part(path, a, b)
             return
-        if self._partner_now.get(a) == b:
+        if self._before.partners.get(a) == b:
             return
-        if a in self._partner_now or b in self._partner_before:
-            self._change(path, self._shared_before(a), self._shared_now(b))
+        if a in self._before.partners or b in self._now.partners:
+            assert path is not None
+            self._part(path, a, b, "another ")
             return
-        self._partner_now[a] = b
-        self._partner_before[b] = a
-        self._place_before[a] = self._place_now[b] = path
-        was, now = self._before[a].identity, self._now[b].identity
+        self._before.partners[a] = b
+        self._now.partners[b] = a
+        self._before.places[a] = self._now.places[b] = path
+        was, now = self._before.calls[a].identity, self._now.calls[b].identity
         if was is now:
             self._queue.append((a, b, path))
         elif was.qualified_name == now.qualified_name:
             self._change(path, f"{was.name}()", f"{now.name}() redefined")
-        elif was.name == now.name and was.kind == now.kind != "call":
-            self._change(path, _keywords_text(was), _keywords_text(now))
-        elif was.name == now.name:
-            self._change(path, f"{was.qualified_name}()", f"{now.qualified_name}()")
-        else:
+        elif was.name != now.name:
             self._change(path, f"{was.name}()", f"{now.name}()")
+        elif was.kind == now.kind != "call" and was.parameters != now.parameters:
+            self._change(path, _keywords_text(was), _keywords_text(now))
+        else:
+            self._change(path, f"{was.qualified_name}()", f"{now.qualified_name}()")
 
     def _compare_arguments(self, a: int, b: int, path: Path | None) -> None:
-        was, now = self._before[a], self._now[b]
+        was, now = self._before.calls[a], self._now.calls[b]
         name = was.identity.name
         parameters = was.identity.parameters
         fixed = len(parameters.positional)
@@ -87,36 +155,39 @@ class Comparison:
             place = Path(path, name, f"(**{parameters.var_keyword}=")
             self._change(place, _names(names_before[declared:]), _names(names_now[declared:]))
         for (keyword, x), (_, y) in zip(was.kwargs[:declared], now.kwargs[:declared], strict=True):
-            self._compare_values(x, y, Path(path, name, f"({keyword}="))
+            label = _keyword_label(parameters, keyword)
+            self._compare_values(x, y, Path(path, name, f"({label}="))
         self._compare_options(was.options, now.options, name, path)
 
     def _compare_options(
         self, was: OptionSources, now: OptionSources, name: str, path: Path | None
     ) -> None:
         if len(was.after) != len(now.after):
-            before, after = self._names(self._before, was.after), self._names(self._now, now.after)
-            self._change(Path(path, name, ".after("), before, after)
+            before, after = was.after, now.after
+            self._found.append(
+                (
+                    Path(path, name, ".after("),
+                    lambda: self._before.texts(before),
+                    lambda: self._now.texts(after),
+                )
+            )
             was, now = was._replace(after=()), now._replace(after=())
         before_by_label, now_by_label = dict(was.labelled()), dict(now.labelled())
         for opening in {**before_by_label, **now_by_label}:
             place = Path(path, name, opening)
             a, b = before_by_label.get(opening), now_by_label.get(opening)
             if a is None or b is None:
-                self._change(place, self._option(self._before, a), self._option(self._now, b))
+                self._part(place, a, b)
             else:
                 self._compare_sources(a, b, place)
-
-    def _option(self, calls: tuple[Call, ...], source: int | None) -> str:
-        return "absent" if source is None else self._text(calls, source)
-
-    def _names(self, calls: tuple[Call, ...], sources: tuple[int, ...]) -> str:
-        return ", ".join(self._text(calls, source) for source in sources) or "absent"
 
     def _compare_values(self, x: Argument, y: Argument, path: Path) -> None:
         if isinstance(x, int) and isinstance(y, int):
             self._compare_sources(x, y, path)
-        elif isinstance(x, int) or isinstance(y, int) or _skeleton(x) != _skeleton(y):
-            self._change(path, self._text(self._before, x), self._text(self._now, y))
+        elif isinstance(x, int) or isinstance(y, int):
+            self._part(path, x, y)
+        elif _skeleton(x) != _skeleton(y):
+            self._containers(path, x, y)
         else:
             pairs = zip(container_places(x), container_places(y), strict=True)
             for (inside, a), (_, b) in pairs:
@@ -124,33 +195,36 @@ class Comparison:
                     place = path._replace(opening=f"{path.opening[:-1]}{inside}=")
                     self._compare_sources(a, b, place)
 
-    def _text(self, calls: tuple[Call, ...], value: Argument) -> str:
-        if isinstance(value, int):
-            return "a literal" if value < 0 else f"{calls[value].identity.name}()"
-        outermost = value[-1]
-        assert isinstance(outermost, Shape)
-        return f"a {outermost.type.__name__} with {_inside(calls, value)}"
-
-    def _shared_before(self, a: int) -> str:
-        name = self._before[a].identity.name
-        if a in self._partner_now:
-            return f"the same {name}() as {path_text(self._place_before[a])}"
-        return f"another {name}()"
-
-    def _shared_now(self, b: int) -> str:
-        name = self._now[b].identity.name
-        if b in self._partner_before:
-            return f"the same {name}() as {path_text(self._place_now[b])}"
-        return f"another {name}()"
-
 
 def _keywords_text(identity: TaskIdentity) -> str:
     """A select or a map with what tells it from others: ``f.map(x=)``."""
     return f"{identity.name}({', '.join(f'{name}=' for name in identity.parameters.positional)})"
 
 
+def _keyword_label(parameters: Parameters, keyword: str) -> str:
+    """``k``, or ``**options['a']`` where an extra keyword could be taken for another argument."""
+    taken = (*parameters.positional, parameters.var_positional)
+    if keyword in parameters.keyword_only or (keyword.isidentifier() and keyword not in taken):
+        return keyword
+    return f"**{parameters.var_keyword}[{keyword!r}]"
+
+
 def _skeleton(argument: tuple[Any, ...]) -> list[Any]:
     return [part if isinstance(part, Shape | Again) else None for part in argument]
+
+
+def _members(argument: tuple[Any, ...]) -> str:
+    """The sizes and keys of a container and those in it, outermost first."""
+    shapes = [part for part in reversed(argument) if isinstance(part, Shape)]
+    shown = ", ".join(_members_text(shape) for shape in shapes[:3])
+    return shown + (", ..." if len(shapes) > 3 else "")
+
+
+def _members_text(shape: Shape) -> str:
+    what = f"a {shape.type.__name__}"
+    if shape.keys and not hasattr(shape.type, "__dataclass_fields__"):
+        return f"{what} with keys {', '.join(map(repr, plain_keys(shape)))}"
+    return f"{what} of {shape.size}"
 
 
 def _inside(calls: tuple[Call, ...], argument: tuple[Any, ...]) -> str:

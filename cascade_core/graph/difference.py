@@ -43,8 +43,9 @@ class Change(Frozen):
 def explain(a: Graph | LazyResult[Any], b: Graph | LazyResult[Any]) -> tuple[Change, ...]:
     """The changes that lead from one graph to another; none if they share a plan.
 
-    Putting b's parts at the named paths into a gives b. Sharing that is gained or lost (one lazy
-    result passed twice, against two equal ones) is a change of its own.
+    Putting b's parts at the named paths into a gives b. A call that is another one is named where
+    it is used first, and is replaced wherever no other change says what is there. Sharing that is
+    gained or lost (one lazy result passed twice, against two equal ones) is a change of its own.
 
     Args:
         a: What was: a graph or a lazy result.

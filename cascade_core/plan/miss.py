@@ -17,10 +17,13 @@ Reason = Literal["disabled", "cleared", "evicted", "new_task", "structure", "fir
 task is known, but not with this structure."""
 
 NEAREST_OF = 8
-"""So many of the latest structures with the same target task are compared with a new one."""
+"""So many of the latest structures with the target task's name are compared with a new one."""
 
 MAX_NAMES = 4096
 """So many task names are remembered, the latest ones."""
+
+NOT_FOUND = "a known one, but its plan was not found"
+NOT_VISIBLE = "another one, though no difference to a known one can be seen"
 
 _TEXTS = {
     "disabled": "plan cache disabled",
@@ -73,8 +76,11 @@ class Miss:
             return f"new task: {names} {'was' if len(self.redefined) == 1 else 'were'} redefined"
         if self.reason != "structure":
             return _TEXTS[self.reason]
+        if self.nearest is None:
+            return "structure: first seen as a target"
         if not self.changes:
-            return "structure"
+            same = self.nearest.key == self.structure.key
+            return f"structure: {NOT_FOUND if same else NOT_VISIBLE}"
         more = f" (and {len(self.changes) - 1} more)" if len(self.changes) > 1 else ""
         return f"structure: {self.changes[0]}{more}"
 
@@ -106,7 +112,9 @@ class History:
     def explain(self, structure: Structure, disabled: bool) -> Miss:
         """Tell why ``structure`` has no plan."""
         root = structure.root
-        candidates = tuple(self._latest.get(root.qualified_name, ()))
+        candidates = tuple(self._latest.get(_family(root), ()))
+        if root in self._tasks:  # another task of that name is no news then
+            candidates = tuple([known for known in candidates if known.root is root])
         redefined = {t.name for t in self._new(structure) if t.qualified_name in self._names}
         reason: Reason
         if disabled:
@@ -116,7 +124,8 @@ class History:
         elif redefined:
             reason = "new_task"
         else:
-            reason = "structure" if root in self._tasks else "first_seen"
+            is_known = root in self._tasks or (root.kind != "call" and bool(candidates))
+            reason = "structure" if is_known else "first_seen"
         return Miss(reason, structure, candidates, tuple(sorted(redefined)))
 
     def remember(self, structure: Structure) -> None:
@@ -127,7 +136,7 @@ class History:
         for task in new:
             if task.kind != "select":  # one of few routes may be made anew; it was not redefined
                 self._names[task.qualified_name] = None
-        root = structure.root.qualified_name
+        root = _family(structure.root)
         latest = self._latest.setdefault(root, deque(maxlen=NEAREST_OF))
         if structure in latest:
             latest.remove(structure)
@@ -139,3 +148,9 @@ class History:
 
     def _new(self, structure: Structure) -> set[TaskIdentity]:
         return structure.identities.difference(self._tasks)
+
+
+def _family(root: TaskIdentity) -> str:
+    """The name under which structures are compared: selects and maps of a task by any keywords."""
+    name = root.qualified_name
+    return name if root.kind == "call" else name.partition("(")[0]

@@ -290,14 +290,23 @@ def run(
         CascadeError: Called where an event loop runs already; ``await engine.run(...)`` there.
         Exception: Whatever ``Engine`` and ``Engine.run`` raise.
     """
+    __tracebackhide__ = True  # pytest shows what the task raised, not how it got here
     engine = Engine(**engine_options)
+    if _in_event_loop():
+        raise CascadeError(
+            "run() cannot be called from a running event loop: await engine.run(...)"
+        )
+    # A loop factory leaves the thread's current event loop, if it has one, to its owner.
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        return runner.run(engine.run(target, params, use_vm))
+
+
+def _in_event_loop() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        # A loop factory leaves the thread's current event loop, if it has one, to its owner.
-        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-            return runner.run(engine.run(target, params, use_vm))
-    raise CascadeError("run() cannot be called from a running event loop: await engine.run(...)")
+        return False
+    return True
 
 
 def _require(what: str, part: object, method: str) -> None:

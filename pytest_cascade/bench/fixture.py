@@ -59,6 +59,7 @@ class CascadeBench:
         Returns:
             Its ``Contender``: rounds, rates and value. In an async test, to be awaited.
         """
+        __tracebackhide__ = True
         return self._start({_name_of(factory): factory}, "cascade_bench")
 
     def compare(self, **factories: Factory) -> Any:
@@ -71,10 +72,12 @@ class CascadeBench:
             TypeError: no factory was given, or one cannot be called.
             ValueError: the marker's baseline or ratios name a contender that is not here.
         """
+        __tracebackhide__ = True
         self._check_names(factories)
         return self._start(factories, "cascade_bench.compare")
 
     def _start(self, factories: Mapping[str, Factory], call: str) -> Any:
+        __tracebackhide__ = True
         for name, factory in factories.items():
             if not callable(factory):
                 raise TypeError(f"{call}: {name} must be a function of n, got {factory!r}")
@@ -87,9 +90,7 @@ class CascadeBench:
             return await engines[name].run(target)
 
         measuring = measurement(factories, run, self._window, self._schedule())
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
+        if not _in_event_loop():
             return self._finish(drive(measuring), alone)
         self._window.complaints[call] = NOT_AWAITED.format(call=call)
         return _Pending(self, measuring, call, alone)
@@ -103,6 +104,7 @@ class CascadeBench:
         return Schedule(iterations, rounds, warmup)
 
     def _check_names(self, factories: Mapping[str, Factory]) -> None:
+        __tracebackhide__ = True
         if not factories:
             raise TypeError("cascade_bench.compare: takes name=factory, got none")
         ratios: Mapping[str, tuple[str, str]] = self._options.get("ratios", {})
@@ -127,13 +129,13 @@ class CascadeBench:
         """Hold the count markers against each round, in place of the whole test."""
         __tracebackhide__ = True
         self._window.judged.add(DEFAULT_ENGINE)
-        every = expectations_of(self._item, {DEFAULT_ENGINE})
-        expected = [each for each in every if each.engine == DEFAULT_ENGINE]
-        alive = known_tasks(recorder_of(self._item.config), expected)
         baseline = self._options.get("baseline")
         for name, contender in results.items():
             if name == baseline and not contender.ran_engine:
                 continue
+            every = expectations_of(self._item, {DEFAULT_ENGINE} if contender.ran_engine else ())
+            expected = [each for each in every if each.engine == DEFAULT_ENGINE]
+            alive = known_tasks(recorder_of(self._item.config), expected)
             for number, each in enumerate(contender.rounds, 1):
                 records = {DEFAULT_ENGINE: each.work}
                 found = violations(expected, records, place="this round", alive=alive)
@@ -161,6 +163,14 @@ class _Pending:
         self._bench._window.complaints.pop(self._call, None)
         results = await drive_async(self._measuring)
         return self._bench._finish(results, self._alone)
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _name_of(factory: object) -> str:

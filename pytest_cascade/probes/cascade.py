@@ -87,11 +87,12 @@ class _Observer:
 
         explain_latest_calls(graph, miss)
         root = graph.nodes[graph.root]
+        redefined = (node for node in graph.nodes if node.name in miss.redefined)
         resolve = Resolve(
             root.name,
             len(graph.nodes),
             miss,
-            source=getattr(root.task, "source", None),
+            source=getattr(next(redefined, root).task, "source", None),
             called_from=_users_line(),
             duration_ns=duration_ns,
             structure=miss.structure,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final, NoReturn, TypeAlias
 
+from pytest_cascade.bounds import checked_count
 from pytest_cascade.counted import COUNTED
 from pytest_cascade.work.record import WorkRecord
 from pytest_cascade.work.recorder import FLUSH_TIMEOUT_S, Ear, Recorder
@@ -46,21 +48,26 @@ def check_probe(probe: EngineProbe, work: Work, counts: Mapping[str, int]) -> No
     for counter, count in counts.items():
         if counter not in capabilities:
             _broken(probe, f"capabilities() leave out {counter}, which are to be {count}")
-    before = dict(_attributes(probe))
     for _ in range(2):
+        before = dict(_attributes(probe))
         recorder = Recorder({})  # that knows no probe: it is attached here
         _called(probe, "attach", Ear(recorder, probe.engine))
-        for call in (work, lambda: _in_a_thread(work)):
-            record = _watched(recorder, probe, call)
-            _check_record(probe, record, counts, capabilities)
-        _check_known_tasks(probe)
+        try:
+            for call in (work, lambda: _in_a_thread(work)):
+                record = _watched(recorder, probe, call)
+                _check_record(probe, record, counts, capabilities)
+            _check_known_tasks(probe)
+        except BaseException:
+            with suppress(Exception):
+                probe.detach()
+            raise
         _called(probe, "detach")
         if _heard(recorder, probe, work).any_ran:
             _broken(probe, "it tells of the engine after detach()")
-    after = dict(_attributes(probe))
-    changed = sorted(name for name in before if after.get(name) is not before[name])
-    if changed:
-        _broken(probe, f"detach() does not restore {', '.join(changed)}")
+        after = dict(_attributes(probe))
+        changed = sorted(name for name in before if after.get(name) is not before[name])
+        if changed:
+            _broken(probe, f"detach() does not restore {', '.join(changed)}")
 
 
 def _check_counts(counts: Mapping[str, int]) -> None:
@@ -68,6 +75,7 @@ def _check_counts(counts: Mapping[str, int]) -> None:
         if counter not in COUNTED:
             valid = ", ".join(sorted(COUNTED))
             raise ValueError(f"check_probe: no counter {counter!r}, valid: {valid}")
+        checked_count(counts[counter], f"check_probe: {counter}")
     if not any(counts.values()):
         raise ValueError("check_probe: counts are all 0, expected work that can be seen")
 
@@ -112,7 +120,11 @@ def _check_record(
         expected, got = counts.get(counter, 0), getattr(record, counter)
         is_bound = capabilities[counter] == "lower_bound"
         if got > expected or (got < expected and not is_bound):
-            _broken(probe, f"{counter} are to be {expected}, got {got}")
+            _broken(
+                probe,
+                f"{counter} are to be {expected}, got {got} "
+                "(of one call of work, which has to do the same each time)",
+            )
 
 
 def _check_known_tasks(probe: EngineProbe) -> None:

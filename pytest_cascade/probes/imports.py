@@ -17,10 +17,10 @@ class ImportWatch(MetaPathFinder):
     Stands first among the finders of ``sys.meta_path`` and lets the others find what is imported.
 
     Args:
-        imported: Called when the module is whole, in the thread that imports it.
+        imported: Called with a module's name when it is whole, in the thread that imports it.
     """
 
-    def __init__(self, imported: Callable[[], object]) -> None:
+    def __init__(self, imported: Callable[[str], object]) -> None:
         self._imported = imported
         self._awaited: set[str] = set()
 
@@ -54,7 +54,7 @@ class ImportWatch(MetaPathFinder):
 class _TellingLoader(Loader):
     """Loads as another loader does, then tells; the module does not know of it."""
 
-    def __init__(self, loader: Any, imported: Callable[[], object]) -> None:
+    def __init__(self, loader: Any, imported: Callable[[str], object]) -> None:
         self._loader = loader
         self._imported = imported
 
@@ -69,4 +69,12 @@ class _TellingLoader(Loader):
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
         self._loader.exec_module(module)
-        self._imported()
+        self._imported(module.__name__)
+
+
+def is_whole(module: str) -> bool:
+    """Tell whether a module has been imported to its end."""
+    if module not in sys.modules:
+        return False
+    spec = getattr(sys.modules[module], "__spec__", None)
+    return not getattr(spec, "_initializing", False)

@@ -92,7 +92,12 @@ def _check(probe: Any) -> None:
 def _capabilities(probe: EngineProbe) -> Mapping[str, Capability]:
     from pytest_cascade.counted import COUNTED
 
-    said = dict(probe.capabilities())
+    try:
+        said = probe.capabilities()
+    except Exception as error:
+        raise _wrong(f"probe of {probe.engine!r}: capabilities() raised {error!r}") from error
+    if not isinstance(said, Mapping):
+        raise _wrong(f"probe of {probe.engine!r}: capabilities() must be a mapping, got {said!r}")
     for counter, level in said.items():
         if counter not in COUNTED:
             valid = ", ".join(sorted(COUNTED))

@@ -48,7 +48,7 @@ class Baseline:
             if more:
                 yield Violation(f"{self.path}: {whose} grew", more, engine)
             if less and self._ratchet:
-                renew = f"renew the file with --cascade-record {self.path}"
+                renew = f"renew the file: run all tests with --cascade-record {self.path}"
                 yield Violation(f"{self.path}: {whose} shrank", f"{less}; {renew}", engine)
 
 

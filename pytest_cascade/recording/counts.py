@@ -31,12 +31,16 @@ def counts_of(record: WorkRecord, counted: Collection[str] = COUNTERS) -> dict[s
 
 
 def clear(item: pytest.Item) -> None:
-    """Forget what an earlier attempt at ``item`` told."""
-    kept = [pair for pair in item.user_properties if not str(pair[0]).startswith(PROPERTIES)]
-    item.user_properties[:] = kept
+    """Forget what an earlier attempt at ``item`` told; what others told stays."""
+    item.user_properties[:] = [pair for pair in item.user_properties if not _is_ours(pair[0])]
 
 
-def tell(item: pytest.Item, records: Mapping[str, WorkRecord], verdict: str | None) -> None:
+def _is_ours(name: object) -> bool:
+    match = COUNT.fullmatch(str(name))
+    return name == VERDICT or (match is not None and match["counter"] in COUNTERS)
+
+
+def tell(item: pytest.Item, records: Mapping[str, WorkRecord], verdict: str) -> None:
     """Put the counts of a test on the reports that will be made of it."""
     for engine, record in records.items():
         if engine == DEFAULT_ENGINE:
@@ -46,7 +50,7 @@ def tell(item: pytest.Item, records: Mapping[str, WorkRecord], verdict: str | No
             suffix, counts = f"[{engine}]", counts_of(record, counted)
         told = [(f"{PROPERTIES}{name}{suffix}", count) for name, count in counts.items()]
         item.user_properties += told
-    if verdict is not None:
+    if verdict:
         item.user_properties.append((VERDICT, verdict))
 
 

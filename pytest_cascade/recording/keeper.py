@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -26,7 +26,6 @@ UNFINISHED: Final = frozenset(
         pytest.ExitCode.INTERRUPTED,
         pytest.ExitCode.INTERNAL_ERROR,
         pytest.ExitCode.USAGE_ERROR,
-        pytest.ExitCode.NO_TESTS_COLLECTED,
     }
 )
 """How sessions end whose work is not the work of the suite."""
@@ -42,25 +41,40 @@ class Keeper:
         self._rootdir = str(config.rootpath)
         self._work: dict[str, dict[str, Counts]] = {}
         self._lines: list[str] = []
+        self._loops_begun = self._loops_ended = 0
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the counts of a test; of several attempts at it those of the last."""
         if report.when == "call":
             self._work[plain_name(report.nodeid, self._config)] = told_counts(report)
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Generator[None, object, object]:
+        """See whether tests are run, and to their end: whatever stops them early raises."""
+        self._loops_begun += 1
+        result = yield
+        self._loops_ended += 1
+        return result
+
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(
         self, session: pytest.Session, exitstatus: int | pytest.ExitCode
     ) -> None:
         """Write the file, if the whole suite that was asked for has run."""
-        if session.config.option.collectonly:
+        options = session.config.option
+        runs_tests = self._loops_begun or exitstatus != pytest.ExitCode.OK  # no `--fixtures`
+        if options.collectonly or options.setuponly or not runs_tests:
             return
         if self._baseline is not None:
             self._lines += self._compared(self._baseline.path, self._baseline.recording)
         if self._settings.record is not None:
-            stopped = session.shouldfail or session.shouldstop or exitstatus in UNFINISHED
+            why_not = ""
+            if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+                why_not = "no test ran"
+            elif not self._loops_ended or exitstatus in UNFINISHED:
+                why_not = "the session did not run to its end"
             try:
-                self._lines += self._record(self._settings.record, is_whole=not stopped)
+                self._lines += self._record(self._settings.record, why_not)
             except OSError as error:
                 self._lines.append(f"cascade: --cascade-record: {error}")
                 session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
@@ -77,10 +91,10 @@ class Keeper:
             for engine in engines
         }
 
-    def _record(self, path: str, *, is_whole: bool) -> Iterator[str]:
+    def _record(self, path: str, why_not: str) -> Iterator[str]:
         shown = shown_path(path, self._rootdir)
-        if not is_whole:
-            yield f"cascade: {shown} was not written, for the session did not run to its end"
+        if why_not:
+            yield f"cascade: {shown} was not written, for {why_not}"
             return
         now = self._recording()
         try:
@@ -100,8 +114,12 @@ class Keeper:
         yield f"cascade: compared the work of {both} test{'' if both == 1 else 's'} with {shown}"
         if now - known:
             yield f"cascade: new, not in {shown}: {_named(sorted(now - known))}"
-        if known - now:
-            yield f"cascade: in {shown}, but ran no engine here: {_named(sorted(known - now))}"
+        idle = (known - now) & self._work.keys()
+        if idle:
+            yield f"cascade: in {shown}, but ran no engine here: {_named(sorted(idle))}"
+        absent = known - now - self._work.keys()
+        if absent:
+            yield f"cascade: in {shown}, but not run here: {_named(sorted(absent))}"
 
 
 def _tests(recording: Recording) -> set[str]:

@@ -17,4 +17,5 @@ def plain_name(nodeid: str, config: pytest.Config) -> str:
     is_grouped = getattr(options, "loadgroup", False) or (
         getattr(options, "dist", "no") == "loadgroup"
     )
-    return GROUP.sub("", nodeid) if is_grouped else nodeid
+    file, sep, test = nodeid.rpartition("::")
+    return f"{file}{sep}{GROUP.sub('', test)}" if is_grouped else nodeid

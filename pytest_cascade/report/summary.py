@@ -82,12 +82,12 @@ def _tell_benches(reporter: pytest.TerminalReporter) -> None:
     if measured:
         from .benchmark import table
 
-        reporter.section("cascade benchmarks")
+        reporter.write_sep("=", "cascade benchmarks")
         reporter.write_line(table(measured))
 
 
 def _tell_timelines(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    reporter.section("cascade plans")
+    reporter.write_sep("=", "cascade plans")
     verbosity = config.get_verbosity(VERBOSITY)
     detail = EXPLAINED if verbosity < 1 else detail_of(verbosity)
     for test, data in carried(reporter, "work"):

@@ -103,9 +103,8 @@ def _cells(number: int, resolve: Resolve, rootdir: str, detail: Detail) -> tuple
         return f"{number}.", resolve.root, size, _reason(resolve), source
     reason = why.reason if why.reason in CURED_IN_PLACE and why.changes else _reason(resolve)
     caller = place(resolve.called_from, rootdir)
-    if caller:
-        source += f", run at {caller}"
-    return f"{number}.", resolve.root, size, reason, source
+    places = ", ".join(filter(None, (source, f"run at {caller}" if caller else "")))
+    return f"{number}.", resolve.root, size, reason, places
 
 
 def _reason(resolve: Resolve) -> str:
@@ -117,7 +116,8 @@ def _reason(resolve: Resolve) -> str:
 
 def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
     number, *columns, source = cells
-    shown = [f"{cell:<{width}}" for cell, width in zip(columns, widths[1:-1], strict=True) if width]
+    padded = zip(columns, widths[1:-1], strict=True)
+    shown = [f"{cell:<{width}}" for cell, width in padded if width]
     return f"  {number:>{widths[0]}} {' · '.join(shown)}      {source}".rstrip()
 
 

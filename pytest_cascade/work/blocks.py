@@ -32,6 +32,9 @@ class Context(Protocol):
     def rootdir(self) -> str:
         """Paths below it are shown relative to it."""
 
+    def settle(self, window: Window, engine: str) -> str:
+        """Wait for the events of ``engine`` so far; say why its work was not counted, if so."""
+
     def known_tasks(self, engine: str) -> Iterable[str]:
         """Name the tasks that are alive."""
 
@@ -62,6 +65,7 @@ class ExpectedBlock:
         self._engine = engine
 
     def __enter__(self) -> WorkView:
+        self._context.settle(self._window, self._engine)
         self._work = WorkView(self._window, self._engine)
         return self._work
 
@@ -69,8 +73,9 @@ class ExpectedBlock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: object
     ) -> None:
         __tracebackhide__ = True
+        unwatched = self._context.settle(self._window, self._engine)
         self._work.freeze()
-        wrong = self._judge()
+        wrong = f"expect: {unwatched}" if unwatched else self._judge()
         if wrong and error is None:
             raise UnexpectedWork(wrong)
         if wrong and isinstance(error, Exception):
@@ -133,7 +138,9 @@ def _end_in_callers_code(trace: TracebackType | None) -> None:
 
 
 def block_expectations(
-    counts: Mapping[str, Count | Mapping[str, Count]], engine: str = DEFAULT_ENGINE
+    counts: Mapping[str, Count | Mapping[str, Count]],
+    engine: str = DEFAULT_ENGINE,
+    allow_fallbacks: bool = False,
 ) -> list[Expectation]:
     """Read the claims about a block.
 
@@ -153,7 +160,7 @@ def block_expectations(
         else:
             bound = _bound(claimed, counter)
             label = f"expect({counter}={bound!r})"
-            expected.append(Expectation(label, counter, bound, engine=engine))
+            expected.append(Expectation(label, counter, bound, None, engine, allow_fallbacks))
     return expected
 
 

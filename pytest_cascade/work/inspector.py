@@ -50,12 +50,17 @@ class CacheInspector(WorkView):
         self._start = self._window.snapshot()
 
     def expect(
-        self, *, engine: str = DEFAULT_ENGINE, **counts: Count | Mapping[str, Count]
+        self,
+        *,
+        engine: str = DEFAULT_ENGINE,
+        allow_fallbacks: bool = False,
+        **counts: Count | Mapping[str, Count],
     ) -> ExpectedBlock:
         """Claim how much work a block does: ``with cache_inspector.expect(resolves=1) as work:``.
 
         Args:
             engine: Whose work is meant.
+            allow_fallbacks: Whether the engine may go on without what it makes plans for.
             counts: A number, ``at_least(n)`` or ``at_most(n)`` by counter; of ``executions`` and
                 ``attempts`` also a mapping of task names to these.
 
@@ -68,7 +73,7 @@ class CacheInspector(WorkView):
             TypeError: there is no such counter, or none is given.
             ValueError: a count is no int >= 0, or the engine's work is not counted.
         """
-        expected = block_expectations(counts, engine)
+        expected = block_expectations(counts, engine, allow_fallbacks)
         self._context.check(expected)
         return ExpectedBlock(self._window, expected, self._context, engine)
 

@@ -38,7 +38,7 @@ class Resolve:
     why: Why
     """Why no cached plan fitted; its text is costly and made only when read."""
     source: tuple[str, int] | None = None
-    """File and line where the target's task is defined."""
+    """File and line where the target's task is defined, or the task that was redefined."""
     called_from: tuple[str, int] | None = None
     """File and line that asked for the run."""
     duration_ns: int = 0

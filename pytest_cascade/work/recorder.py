@@ -15,7 +15,6 @@ judged by it.
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -25,10 +24,12 @@ from weakref import WeakKeyDictionary
 
 from pytest_cascade.probes import DEFAULT_ENGINE
 from pytest_cascade.probes.base import EVENT_COUNTERS, EngineProbe, Event, Missed, Run
-from pytest_cascade.probes.imports import ImportWatch
+from pytest_cascade.probes.imports import ImportWatch, is_whole
 
 from .record import Resolve, WorkRecord
 from .window import Window
+
+KINDS: Final = ", ".join(dict.fromkeys(kind for kind, _ in EVENT_COUNTERS))
 
 FLUSH_TIMEOUT_S: Final = 10.0
 """So long a probe may wait for the last events of a test."""
@@ -75,18 +76,32 @@ class Recorder:
     def known_tasks(self, engine: str) -> Iterable[str]:
         """Name the tasks of ``engine`` that are alive, as far as its probe can."""
         known = getattr(self.probes[engine], "known_tasks", None)
-        return () if known is None else known()
+        found: list[str] = []
+        if known is not None:
+            self._tried(engine, lambda: found.extend(known()), name="known_tasks")
+        return found
 
-    def attach(self) -> None:
-        """Listen to the engines that are imported or wanted and are not listened to yet."""
+    def attach(self, imported: str = "") -> None:
+        """Listen to the engines that are imported or wanted and are not listened to yet.
+
+        Args:
+            imported: The module that is just now whole, if one is.
+        """
         for engine, probe in tuple(self._unattached.items()):
-            if engine in self.wanted or any(name in sys.modules for name in probe.triggers):
-                del self._unattached[engine]
-                if self._tried(engine, probe.attach, Ear(self, engine)):
-                    self._attached.append(probe)
-                    if any(hasattr(probe, name) for name in ("begin", "flush", "end")):
-                        self._scoped.append(probe)
+            is_used = any(name == imported or is_whole(name) for name in probe.triggers)
+            if not (engine in self.wanted or is_used):
+                continue
+            if self._unattached.pop(engine, None) is not None:  # to attach one may import another
+                self._attach(probe)
         self._imports.await_(name for probe in self._unattached.values() for name in probe.triggers)
+
+    def _attach(self, probe: EngineProbe) -> None:
+        if self._tried(probe.engine, probe.attach, Ear(self, probe.engine)):
+            self._attached.append(probe)
+            if any(hasattr(probe, name) for name in ("begin", "flush", "end")):
+                self._scoped.append(probe)
+                if self._window is not None:
+                    self._begin(probe, self._window)
 
     def detach(self) -> None:
         """Listen no more."""
@@ -106,10 +121,14 @@ class Recorder:
             self._window = window
         token = self._owner.set(window)
         for probe in self._scoped:
-            begin = getattr(probe, "begin", None)
-            if begin is not None:
-                self._tried(probe.engine, begin, window.test)
+            self._begin(probe, window)
         return token
+
+    def settle(self, window: Window, engine: str) -> None:
+        """Wait for the events of ``engine`` so far."""
+        for probe in self._scoped:
+            if probe.engine == engine:
+                self._flush(probe, window)
 
     def close(self, window: Window, token: Token[Window]) -> Mapping[str, WorkRecord]:
         """End ``window``, opened with ``token``; threads born in it are its test's leftovers.
@@ -128,19 +147,30 @@ class Recorder:
             self._threads_before = set()
         return window.close()
 
-    def _end(self, probe: EngineProbe, window: Window) -> None:
-        flush, end = getattr(probe, "flush", None), getattr(probe, "end", None)
+    def _begin(self, probe: EngineProbe, window: Window) -> None:
+        begin = getattr(probe, "begin", None)
+        if begin is not None:
+            self._tried(probe.engine, begin, window.test, name="begin")
+
+    def _flush(self, probe: EngineProbe, window: Window) -> None:
+        flush = getattr(probe, "flush", None)
         if flush is not None and not self._tried(probe.engine, flush, FLUSH_TIMEOUT_S):
             window.incomplete.add(probe.engine)
-        if end is not None:
-            self._tried(probe.engine, end, window.test)
 
-    def _tried(self, engine: str, call: Callable[..., Any], *args: object) -> bool:
+    def _end(self, probe: EngineProbe, window: Window) -> None:
+        self._flush(probe, window)
+        end = getattr(probe, "end", None)
+        if end is not None:
+            self._tried(probe.engine, end, window.test, name="end")
+
+    def _tried(
+        self, engine: str, call: Callable[..., Any], *args: object, name: str | None = None
+    ) -> bool:
         """Call a probe; an error of its own is kept to be told, and fails no test."""
         try:
             return call(*args) is not False
         except Exception as error:
-            self.failed.setdefault(engine, f"{call.__name__}() raised {error!r}")
+            self.failed.setdefault(engine, f"{name or call.__name__}() raised {error!r}")
             return False
 
     def place(self) -> Window | None:
@@ -163,8 +193,10 @@ class Recorder:
         run = (event.engine, event.run_id)
         if event.run_id is None:
             return self.place()
-        if (event.kind, event.op) == ("run", "start") or run not in self._run_windows:
+        if (event.kind, event.op) == ("run", "start"):
             self._run_windows[run] = self.place()
+        if run not in self._run_windows:  # nobody heard it start
+            return self.place()
         if (event.kind, event.op) == ("run", "end"):
             return self._run_windows.pop(run)
         return self._run_windows[run]
@@ -180,13 +212,24 @@ class Ear:
     def __call__(self, event: Event) -> None:
         """Find the window of ``event``."""
         recorder = self._recorder
-        if event.engine != self._engine or (event.kind, event.op) not in EVENT_COUNTERS:
-            recorder.failed.setdefault(self._engine, f"told of an unknown event: {event}")
+        wrong = self._wrong_in(event)
+        if wrong:
+            recorder.failed.setdefault(self._engine, f"told of an unknown event: {wrong}: {event}")
             return
         with recorder._lock:
             window = recorder.place_event(event)
             if window is not None:
                 window.told(event)
+
+    def _wrong_in(self, event: Event) -> str:
+        if not isinstance(event, Event):
+            return "it must be an Event"
+        if event.engine != self._engine:
+            return f"engine must be {self._engine!r}"
+        if (event.kind, event.op) not in EVENT_COUNTERS:
+            known = ", ".join(op for kind, op in EVENT_COUNTERS if kind == event.kind)
+            return f"op must be one of {known}" if known else f"kind must be one of {KINDS}"
+        return ""
 
     def run_started(self, run: Run) -> None:
         """Find the window of ``run``."""

@@ -25,7 +25,7 @@ class ToldReason:
     changes: tuple[Difference, ...] = ()
 
     def __str__(self) -> str:
-        return self.text or self.reason.replace("_", " ")
+        return self.text or ("" if self.reason == "unknown" else self.reason.replace("_", " "))
 
 
 def _zeros() -> dict[str, int]:

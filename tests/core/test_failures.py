@@ -493,3 +493,10 @@ async def test_exception_in_a_coroutine_made_by_a_sync_function_is_noted(engine,
     with pytest.raises(ValueError, match="inner") as caught:
         await engine.run(noop(begin()))
     assert caught.value.__notes__ == ["in task 'begin' at noop(x=)"]
+
+
+def test_exception_through_run_has_no_other_before_it():
+    with pytest.raises(ValueError, match="boom") as caught:
+        cs.run(boom())
+
+    assert caught.value.__context__ is None

@@ -70,7 +70,9 @@ class Suite:
     def run(self, source: str, *args: str) -> pytest.RunResult:
         """Run in this process, in the order of the file."""
         self.write(source)
-        return self.pytester.runpytest_inprocess("-p", "no:randomly", *args)
+        # A server of pytest-rerunfailures would outlive each session, with a thread and a socket.
+        plugins = ("-p", "no:randomly", "-p", "no:rerunfailures")
+        return self.pytester.runpytest_inprocess(*plugins, *args)
 
     def run_apart(self, source: str, *args: str) -> pytest.RunResult:
         """Run in a process of its own, with every plugin that is installed."""

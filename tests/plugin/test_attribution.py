@@ -64,14 +64,14 @@ def test_run_belongs_to_the_test_in_which_it_started(suite):
         @pytest.mark.expect_iterations(1)
         @pytest.mark.expect_executions(1)
         def test_it():
-            threading.Thread(target=cs.run, args=(wait(),)).start()
+            threading.Thread(target=cs.run, args=(wait(),), name="late").start()
             started.get(timeout=5)
 
         @pytest.mark.expect_iterations(1)
         def test_next():
             go_on.put(None)
             for thread in threading.enumerate():
-                if thread is not threading.current_thread():
+                if thread.name == "late":
                     thread.join(timeout=5)
             cs.run(noop())
         """

@@ -194,7 +194,10 @@ def test_count_markers_judge_each_measured_round_after_the_warm_up(suite, option
 
     ran.assert_outcomes(passed=1, failed=1)
     ran.stdout.fnmatch_lines(
-        ["*factory, round 1 of *: expect_resolves(0): the solver was called 1 time", "*first seen by this engine, *"]
+        [
+            "*factory, round 1 of *: expect_resolves(0): the solver was called 1 time",
+            "*first seen by this engine, *",
+        ]
     )
 
 

@@ -11,7 +11,7 @@ BAD_COUNTS = {
     "expect_resolves(at_least=-1)": "expect_resolves: at_least must be an int >= 0, got -1",
     "expect_resolves(at_most=False)": "expect_resolves: at_most must be an int >= 0, got False",
     "expect_resolves(at_least=3, at_most=2)": "expect_resolves: at_least=3 is more than at_most=2",
-    "expect_resolves(atleast=3)": "expect_resolves: unknown argument 'atleast', valid: *at_least, *",
+    "expect_resolves(atleast=3)": "expect_resolves: unknown argument 'atleast', *at_least, *",
     "expect_resolves": "expect_resolves: no count given, *",
     "expect_resolves()": "expect_resolves: no count given, *",
     "expect_resolves(1, 2)": "expect_resolves: takes one count, got 2: (1, 2)",
@@ -200,3 +200,36 @@ def test_good_mark_added_by_a_fixture_is_judged(suite):
 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*expect_resolves(5): the solver was called 1 time"])
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("expect_resolve", "expect_resolves"), ("cascade_engin", "cascade_engine")],
+)
+def test_marker_that_is_nearly_one_of_ours_fails_the_collection(suite, pytester, name, meant):
+    pytester.makefile(".ini", pytest="[pytest]\nasyncio_default_fixture_loop_scope = function")
+
+    result = suite.run(
+        f"""
+        @pytest.mark.{name}(1)
+        def test_it(): ...
+        """
+    )
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        [f"test_inner.py:[0-9]*: there is no marker '{name}', did you mean '{meant}'?"]
+    )
+
+
+def test_marker_of_others_that_begins_like_ours_is_left_alone(suite):
+    suite.configure("markers =", "    expect_resolve(n): of another plugin")
+
+    result = suite.run(
+        """
+        @pytest.mark.expect_resolve(1)
+        def test_it(): ...
+        """
+    )
+
+    result.assert_outcomes(passed=1)
