@@ -213,7 +213,8 @@ def test_marker_that_is_nearly_one_of_ours_fails_the_collection(suite, pytester,
         f"""
         @pytest.mark.{name}(1)
         def test_it(): ...
-        """
+        """,
+        *("-W", "ignore::pytest.PytestUnknownMarkWarning"),
     )
 
     result.assert_outcomes(errors=1)
