@@ -83,9 +83,12 @@ def nearest(
             begins with file and line.
     """
     found: dict[K, T] = {}
+    wanted = frozenset(names)
     for level in levels(item):
+        if not any(mark.name in wanted for mark in level.marks):
+            continue
         try:
-            here = _statements(level, frozenset(names), parse, key)
+            here = _statements(level, wanted, parse, key)
         except MarkerError as error:
             raise MarkerError(f"{location(level.node)}: {error}") from None
         found = here | found

@@ -22,18 +22,27 @@ DEFAULTS: Final = pytest.StashKey[tuple[Expectation, ...]]()
 """Where a configuration keeps what ``cascade_expect`` says, if it says anything."""
 
 
+CLAIMS: Final = pytest.StashKey[tuple[tuple[pytest.Mark, ...], list[Claim]]]()
+"""Where an item keeps its marks and what they claim: read at collection, judged later."""
+
+
 def claims_of(item: pytest.Item) -> list[Claim]:
     """Read the count marks of ``item``, of two about the same the nearer one.
 
     Raises:
         MarkerError: a mark makes no sense; the text begins with file and line.
     """
-    engines = item.config.stash[ENGINES]
+    marks = tuple(mark for node in item.listchain() for mark in node.own_markers)
+    known_marks, claims = item.stash.get(CLAIMS, ((), []))
+    if marks != known_marks:
+        engines = item.config.stash[ENGINES]
 
-    def parse(mark: pytest.Mark) -> list[Claim]:
-        return parse_claims(mark, COUNT_MARKERS[mark.name], engines)
+        def parse(mark: pytest.Mark) -> list[Claim]:
+            return parse_claims(mark, COUNT_MARKERS[mark.name], engines)
 
-    return list(nearest(item, COUNT_MARKERS, parse, lambda claim: claim.subject).values())
+        claims = list(nearest(item, COUNT_MARKERS, parse, lambda claim: claim.subject).values())
+        item.stash[CLAIMS] = marks, claims
+    return claims
 
 
 def expectations_of(item: pytest.Item, ran: Collection[str]) -> list[Expectation]:

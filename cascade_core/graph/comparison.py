@@ -11,7 +11,7 @@ from typing import Any, final
 
 from cascade_core.define.signature import Parameters
 from cascade_core.define.task import TaskIdentity
-from cascade_core.graph.containers import Again, Shape, plain_keys
+from cascade_core.graph.containers import SETS, Again, Shape, plain_keys
 from cascade_core.graph.decode import Argument, Call, OptionSources
 from cascade_core.graph.difference import Change, Path, path_text
 from cascade_core.graph.model import container_places
@@ -222,8 +222,12 @@ def _members(argument: tuple[Any, ...]) -> str:
 
 def _members_text(shape: Shape) -> str:
     what = f"a {shape.type.__name__}"
-    if shape.keys and not hasattr(shape.type, "__dataclass_fields__"):
+    if issubclass(shape.type, dict):
         return f"{what} with keys {', '.join(map(repr, plain_keys(shape)))}"
+    if shape.type in SETS:
+        return f"{what} of {shape.size - 1 + shape.keys[0]}"
+    if hasattr(shape.type, "__dataclass_fields__"):
+        return what
     return f"{what} of {shape.size}"
 
 

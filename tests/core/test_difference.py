@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 from hypothesis import given
 from strategies import build, data_programs, pairs
@@ -27,6 +29,12 @@ def f(a=None, b=None, *, k=None):
 @cs.task
 def star(*xs, **options):
     return xs, options
+
+
+@dataclass
+class Pair:
+    left: object
+    right: object
 
 
 def texts(a, b):
@@ -170,3 +178,35 @@ def test_as_much_changes_forth_as_back(pair):
     forth, back = cs.explain(build(a), build(b)), cs.explain(build(b), build(a))
 
     assert (forth == ()) == (back == ())
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        (lambda: [noop(), 1], lambda: [noop(), 1, 2], ("a list of 2", "a list of 3")),
+        (
+            lambda: {"a": noop()},
+            lambda: {"a": noop(), "b": 1},
+            ("a dict with keys 'a'", "a dict with keys 'a', 'b'"),
+        ),
+        (lambda: {noop(), 1}, lambda: {noop(), 1, 2}, ("a set of 2", "a set of 3")),
+        (lambda: {noop()}, lambda: {noop(), 1}, ("a set of 1", "a set of 2")),
+        (
+            lambda: [Pair(noop(), 1)],
+            lambda: [Pair(noop(), 1), 2],
+            ("a list of 1, a Pair", "a list of 2, a Pair"),
+        ),
+        (
+            lambda: [[noop()], {"k": [noop(), 1]}],
+            lambda: [[noop()], {"k": [noop()]}],
+            (
+                "a list of 2, a dict with keys 'k', a list of 2, ...",
+                "a list of 2, a dict with keys 'k', a list of 1, ...",
+            ),
+        ),
+    ],
+)
+def test_container_that_differs_in_data_alone_is_told_by_sizes_and_keys(before, now, expected):
+    (change,) = cs.explain(f(before()), f(now()))
+
+    assert (change.before, change.now) == expected

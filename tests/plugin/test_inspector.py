@@ -306,3 +306,55 @@ def test_no_resolves_is_a_note_on_another_error(suite):
 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["E *ValueError: mine", "E *no_resolves(): 'noop' *"])
+
+
+def test_nested_blocks_are_judged_each_by_what_is_in_it(suite):
+    result = suite.run(
+        """
+        async def test_right(engine, cache_inspector):
+            with cache_inspector.expect(resolves=2, runs=3) as outer:
+                await engine.run(noop())
+                with cache_inspector.expect(resolves=0, hits=1) as inner:
+                    await engine.run(noop())
+                    assert (outer.runs, inner.runs) == (2, 1)
+                await engine.run(countdown(0))
+                assert (outer.runs, inner.runs) == (3, 1)
+            assert (outer.resolves, inner.resolves) == (2, 0)
+
+        async def test_inner_is_wrong(engine, cache_inspector):
+            with cache_inspector.expect(resolves=1):
+                with cache_inspector.expect(resolves=0):
+                    await engine.run(noop())
+
+        async def test_outer_is_wrong(engine, cache_inspector):
+            with cache_inspector.expect(resolves=2):
+                with cache_inspector.expect(resolves=1):
+                    await engine.run(noop())
+        """
+    )
+
+    result.assert_outcomes(passed=1, failed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "E *expect(resolves=0): the solver was called 1 time",
+            "E *expect(resolves=2): the solver was called 1 time",
+        ]
+    )
+
+
+def test_engine_is_usable_after_planning_was_refused(suite):
+    result = suite.run(
+        """
+        @pytest.mark.expect_resolves(2)
+        async def test_it(engine, cache_inspector):
+            await engine.run(noop())
+            with pytest.raises(AssertionError), cache_inspector.no_resolves():
+                await engine.run(countdown(1))
+            assert await engine.run(countdown(0)) == "done"
+            assert await engine.run(noop()) == "ok"
+            with cache_inspector.no_resolves():
+                assert await engine.run(countdown(0)) == "done"
+        """
+    )
+
+    result.assert_outcomes(passed=1)
