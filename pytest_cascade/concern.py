@@ -55,7 +55,9 @@ def recorder_of(config: pytest.Config) -> Recorder:
     except KeyError:
         from .work.recorder import Recorder
 
-        return config.stash.setdefault(RECORDER, Recorder(config.stash[ENGINES].probes))
+        judges_idle = config.stash[SETTINGS].compare is not None
+        made = Recorder(config.stash[ENGINES].probes, judges_idle=judges_idle)
+        return config.stash.setdefault(RECORDER, made)
 
 
 def add_late_probes(plugin: Any, manager: pytest.PytestPluginManager) -> None:

@@ -13,7 +13,6 @@ from .concern import is_marked
 from .errors import MarkerError, UnexpectedWork
 from .options import SETTINGS
 from .raising import raise_at_test
-from .recording.baseline import BASELINE
 from .recording.counts import clear, tell
 from .verdict import verdict_of
 from .work.plain import as_plain_data
@@ -22,7 +21,7 @@ from .work.recorder import Recorder
 from .work.window import Window
 
 WINDOW: Final = pytest.StashKey[Window]()
-"""Where an item keeps its window until it is judged."""
+"""Where an item keeps the window of its latest call phase."""
 
 # The bases of what skip, xfail and exit raise; `unittest.SkipTest` is a skip to pytest, too.
 OUTCOMES: Final = (
@@ -35,11 +34,12 @@ OUTCOMES: Final = (
 
 def window_of(item: pytest.Item) -> Window:
     """Give the window of the coming or current call phase of ``item``."""
-    try:
-        return item.stash[WINDOW]
-    except KeyError:
-        window = item.stash[WINDOW] = Window(item.nodeid)
-        return window
+    if WINDOW in item.stash:
+        window = item.stash[WINDOW]
+        if not window.is_closed:  # another attempt at the same item has its own
+            return window
+    window = item.stash[WINDOW] = Window(item.nodeid)
+    return window
 
 
 def judged_call(item: pytest.Item, recorder: Recorder) -> Generator[None, object, object]:
@@ -62,9 +62,10 @@ def judged_call(item: pytest.Item, recorder: Recorder) -> Generator[None, object
         if wrong is not None:
             error.add_note(f"\n{wrong}")
         raise
-    finally:
-        del item.stash[WINDOW]
-    wrong = _finish(item, window, recorder.close(window, token))
+    records = recorder.close(window, token)
+    if not (records or window.complaints or recorder.judges_idle or is_marked(item)):
+        return result
+    wrong = _finish(item, window, records)
     if wrong is not None:
         for kept in _errors_kept_aside(item):
             if not isinstance(kept, OUTCOMES):
@@ -90,8 +91,6 @@ def _finish(
     Returns:
         What is wrong, if anything is.
     """
-    if not (records or window.complaints or is_marked(item) or BASELINE in item.config.stash):
-        return None
     for record in records.values():
         item.ihook.pytest_cascade_test_finished(item=item, record=record)
     claims = error is None or _is_failure(error)

@@ -40,13 +40,15 @@ class Recorder:
 
     Attributes:
         probes: All probes by engine; those of engines that are not in use are not attached.
+        judges_idle: Whether tests are judged that did nothing and are not marked.
         wanted: The engines to be attached although nobody imported them: what tests ask for.
         failed: Why a probe is of no use, by engine; told at the end.
         leftovers: How many runs were started by what an earlier test left running, by its node id.
     """
 
-    def __init__(self, probes: Mapping[str, EngineProbe]) -> None:
+    def __init__(self, probes: Mapping[str, EngineProbe], *, judges_idle: bool = False) -> None:
         self.probes = probes
+        self.judges_idle = judges_idle
         self.wanted: set[str] = {DEFAULT_ENGINE}
         self.failed: dict[str, str] = {}
         self.leftovers: Counter[str] = Counter()

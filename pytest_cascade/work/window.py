@@ -32,6 +32,7 @@ class Window:
         judged: The engines whose work was held against the test's markers part by part, by whoever
             ran the parts, so that the whole is not held against them as well.
         is_measured: Whether how much is done depends on the clock, so that no two runs compare.
+        is_closed: Whether nothing is counted any more.
         dropped: Runs that were not counted here, by the earlier test that left them behind.
         incomplete: The engines some of whose events had not arrived when it closed.
     """
@@ -41,6 +42,7 @@ class Window:
         self.guards: list[Guard] = []
         self.judged: set[str] = set()
         self.is_measured = False
+        self.is_closed = False
         self.complaints: dict[str, str] = {}
         self.dropped: dict[str, int] = {}
         self.incomplete: set[str] = set()
@@ -70,6 +72,7 @@ class Window:
             A record for each engine that ran.
         """
         with self._lock:
+            self.is_closed = True
             if not self._sums:
                 self._final = {}
                 return self._final
