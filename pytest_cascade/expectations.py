@@ -9,6 +9,7 @@ from typing import Final
 from .bounds import Bound
 from .counted import COUNTED
 from .probes import DEFAULT_ENGINE
+from .words import first_few, plural
 from .work.record import WorkRecord
 
 NAMES_TOLD: Final = 20
@@ -90,15 +91,11 @@ def _verdict(
     if not expected.bound.admits(count):
         counted = COUNTED[expected.counter]
         verdict = counted.verdict if expected.task is None else counted.task_verdict
-        return verdict.format(times=_times(count), task=expected.task)
+        return verdict.format(times=f"{count} {plural(count, 'time')}", task=expected.task)
     if record.fallbacks and expected.counter == "resolves" and not expected.allows_fallbacks:
         more = f" and {len(record.fallbacks) - 1} more" if len(record.fallbacks) > 1 else ""
         return f"the engine fell back: {record.fallbacks[0]}{more}; allow_fallbacks=True permits it"
     return None
-
-
-def _times(count: int) -> str:
-    return f"{count} time{'' if count == 1 else 's'}"
 
 
 def count_of(expected: Expectation, record: WorkRecord) -> int:
@@ -110,6 +107,5 @@ def count_of(expected: Expectation, record: WorkRecord) -> int:
 
 def _unknown_task(task: str, seen: Collection[str], alive: Collection[str]) -> str:
     known = [*sorted(seen), *sorted(set(alive) - set(seen))]
-    told = ", ".join(map(repr, known[:NAMES_TOLD])) or "none"
-    more = f" and {len(known) - NAMES_TOLD} more" if len(known) > NAMES_TOLD else ""
-    return f"no task is called {task!r}, known: {told}{more}"
+    told = first_few([*map(repr, known)], NAMES_TOLD) or "none"
+    return f"no task is called {task!r}, known: {told}"

@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 
 from .concern import recorder_of
+from .words import first_few, runs_were
 
 OUTPUT_KEY: Final = "cascade_leftovers"
 """Where an xdist worker puts them: runs by node id, and texts by engine."""
@@ -47,8 +48,5 @@ def leftovers(counts: Mapping[str, int]) -> str:
     """Say how many runs were not counted, by the node id of the test that they came from."""
     total = sum(counts.values())
     named = [f"{test} ({count})" for test, count in sorted(counts.items())]
-    told = ", ".join(named[:TESTS_TOLD])
-    more = f" and {len(named) - TESTS_TOLD} more" if len(named) > TESTS_TOLD else ""
-    runs = "1 run was" if total == 1 else f"{total} runs were"
-    what = f"{runs} started by what an earlier test left running, and not counted"
-    return f"cascade: {what}: {told}{more}"
+    what = f"{runs_were(total)} started by what an earlier test left running, and not counted"
+    return f"cascade: {what}: {first_few(named, TESTS_TOLD)}"

@@ -15,6 +15,7 @@ from .reading import DEFAULTS, expectations_of
 from .recording.baseline import BASELINE
 from .recording.names import plain_name
 from .report import terminal
+from .words import runs_were
 from .work.record import WorkRecord
 from .work.recorder import Recorder
 from .work.window import Window
@@ -101,8 +102,7 @@ def _place(window: Window) -> str:
         return "this test"
     runs = sum(window.dropped.values())
     tests = ", ".join(window.dropped)
-    counted = "1 run was" if runs == 1 else f"{runs} runs were"
-    return f"this test ({counted} started by what {tests} left running: {SHARED_THREADS})"
+    return f"this test ({runs_were(runs)} started by what {tests} left running: {SHARED_THREADS})"
 
 
 def known_tasks(recorder: Recorder, expected: Collection[Expectation]) -> set[str]:

@@ -27,7 +27,7 @@ COUNT: Final = re.compile(rf"{PROPERTIES}(?P<counter>[a-z]+)(?:\[(?P<engine>.+)\
 
 def counts_of(record: WorkRecord, counted: Collection[str] = COUNTERS) -> dict[str, int]:
     """The counts of ``record`` by name, of those that its probe counts."""
-    return {name: getattr(record, name) for name in COUNTERS if name in counted}
+    return {name: count for name, count in record.counts.items() if name in counted}
 
 
 def clear(item: pytest.Item) -> None:
@@ -54,7 +54,7 @@ def tell(item: pytest.Item, records: Mapping[str, WorkRecord], verdict: str) -> 
         item.user_properties.append((VERDICT, verdict))
 
 
-def told_counts(report: Any) -> dict[str, Counts]:
+def told_counts(report: Any) -> Mapping[str, Counts]:
     """Read the counts from a report.
 
     Returns:
@@ -65,7 +65,7 @@ def told_counts(report: Any) -> dict[str, Counts]:
         match = COUNT.fullmatch(name) if isinstance(name, str) else None
         if match is not None and match["counter"] in COUNTERS:
             found.setdefault(match["engine"] or DEFAULT_ENGINE, {})[match["counter"]] = value
-    return dict(found)
+    return found
 
 
 def told_verdict(report: Any) -> str | None:

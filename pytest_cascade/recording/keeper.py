@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from pytest_cascade.levels import shown_path
 from pytest_cascade.options import SETTINGS
+from pytest_cascade.words import first_few, plural
 
 from .baseline import BASELINE
 from .counts import told_counts
@@ -39,7 +40,7 @@ class Keeper:
         self._settings: Settings = config.stash[SETTINGS]
         self._baseline = config.stash.get(BASELINE, None)
         self._rootdir = str(config.rootpath)
-        self._work: dict[str, dict[str, Counts]] = {}
+        self._work: dict[str, Mapping[str, Counts]] = {}
         self._lines: list[str] = []
         self._loops_begun = self._loops_ended = 0
 
@@ -103,30 +104,28 @@ class Keeper:
             before = None
         write_recording(path, now)
         tests = len(_tests(now))
-        told = f"cascade: recorded the work of {tests} test{'' if tests == 1 else 's'} in {shown}"
-        gone = [] if before is None else sorted(_tests(before) - _tests(now))
+        told = f"cascade: recorded the work of {tests} {plural(tests, 'test')} in {shown}"
+        gone = set() if before is None else _tests(before) - _tests(now)
         yield told + (f"; it has no more {_named(gone)}" if gone else "")
 
     def _compared(self, shown: str, before: Recording) -> Iterator[str]:
         now = _tests(self._recording())
         known = _tests(before)
         both = len(now & known)
-        yield f"cascade: compared the work of {both} test{'' if both == 1 else 's'} with {shown}"
+        yield f"cascade: compared the work of {both} {plural(both, 'test')} with {shown}"
         if now - known:
-            yield f"cascade: new, not in {shown}: {_named(sorted(now - known))}"
+            yield f"cascade: new, not in {shown}: {_named(now - known)}"
         idle = (known - now) & self._work.keys()
         if idle:
-            yield f"cascade: in {shown}, but ran no engine here: {_named(sorted(idle))}"
+            yield f"cascade: in {shown}, but ran no engine here: {_named(idle)}"
         absent = known - now - self._work.keys()
         if absent:
-            yield f"cascade: in {shown}, but not run here: {_named(sorted(absent))}"
+            yield f"cascade: in {shown}, but not run here: {_named(absent)}"
 
 
 def _tests(recording: Recording) -> set[str]:
     return {test for tests in recording.values() for test in tests}
 
 
-def _named(tests: Collection[str]) -> str:
-    told: Iterable[str] = list(tests)[:TESTS_TOLD]
-    more = f" and {len(tests) - TESTS_TOLD} more" if len(tests) > TESTS_TOLD else ""
-    return ", ".join(told) + more
+def _named(tests: set[str]) -> str:
+    return first_few(sorted(tests), TESTS_TOLD)

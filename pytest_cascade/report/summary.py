@@ -15,13 +15,11 @@ from pytest_cascade.leftovers import lines as leftover_lines
 from pytest_cascade.options import SETTINGS, VERBOSITY
 from pytest_cascade.probes import DEFAULT_ENGINE
 from pytest_cascade.recording.counts import told_counts, told_verdict
+from pytest_cascade.words import plural
 from pytest_cascade.work.plain import of_plain_data
 
 from .annotations import annotation
-from .terminal import FULL, TERSE, detail_of, timeline
-
-EXPLAINED: Final = TERSE._replace(first=FULL.first)
-"""A line for each resolve, and none left out."""
+from .terminal import EVERY_LINE, detail_of, timeline
 
 SUMMED: Final = ("iterations", "resolves", "hits")
 """The counts of all tests together that are told."""
@@ -74,7 +72,7 @@ def _work(reports: Iterable[Any]) -> Iterator[str]:
 
 
 def _times(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+    return f"{count:,} {plural(count, what)}"
 
 
 def _tell_benches(reporter: pytest.TerminalReporter) -> None:
@@ -89,7 +87,7 @@ def _tell_benches(reporter: pytest.TerminalReporter) -> None:
 def _tell_timelines(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     reporter.write_sep("=", "cascade plans")
     verbosity = config.get_verbosity(VERBOSITY)
-    detail = EXPLAINED if verbosity < 1 else detail_of(verbosity)
+    detail = EVERY_LINE if verbosity < 1 else detail_of(verbosity)
     for test, data in carried(reporter, "work"):
         record = of_plain_data(data)
         whose = "" if record.engine == DEFAULT_ENGINE else f", {record.engine}"

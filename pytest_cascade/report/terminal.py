@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, TypeAlias
 from pytest_cascade.expectations import Violation
 from pytest_cascade.levels import shown_path
 from pytest_cascade.probes.base import Difference
+from pytest_cascade.words import plural
 from pytest_cascade.work.record import Resolve, WorkRecord
 
 CURED_IN_PLACE: Final = frozenset({"structure"})
@@ -28,6 +29,8 @@ class Detail(NamedTuple):
 
 
 TERSE: Final = Detail(10, 5, None)
+EVERY_LINE: Final = TERSE._replace(first=1_000_000)
+"""As terse, but none is left out."""
 VERBOSE: Final = Detail(40, 20, 6)
 FULL: Final = Detail(1_000_000, 0, 1_000_000)
 
@@ -97,7 +100,7 @@ def _blocks(numbered: Sequence[Numbered], rootdir: str, detail: Detail) -> list[
 
 def _cells(number: int, resolve: Resolve, rootdir: str, detail: Detail) -> tuple[str, ...]:
     why, source = resolve.why, place(resolve.source, rootdir)
-    size = f"{resolve.nodes} node{'' if resolve.nodes == 1 else 's'}" if resolve.nodes else ""
+    size = f"{resolve.nodes} {plural(resolve.nodes, 'node')}" if resolve.nodes else ""
     if detail.changes is None:
         source = source if why.reason in CURED_IN_PLACE else ""
         return f"{number}.", resolve.root, size, _reason(resolve), source

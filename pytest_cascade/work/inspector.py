@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pytest_cascade.probes import DEFAULT_ENGINE
 from pytest_cascade.report import terminal
@@ -14,9 +14,6 @@ from .window import Window
 
 if TYPE_CHECKING:
     from cascade_core.plan.cache import PlanEntry
-
-EXPLAINED: Final = terminal.TERSE._replace(first=terminal.FULL.first)
-"""A line for each resolve, and none left out."""
 
 
 class CacheInspector(WorkView):
@@ -42,7 +39,7 @@ class CacheInspector(WorkView):
 
     def explain(self) -> str:
         """List what was planned, one line each: target, size and why no cached plan fitted."""
-        lines = terminal.timeline(self.record, self._context.rootdir, EXPLAINED)
+        lines = terminal.timeline(self.record, self._context.rootdir, terminal.EVERY_LINE)
         return "\n".join(lines) or "nothing was planned"
 
     def reset(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .record import COUNTERS, Resolve, WorkRecord
+from .record import Resolve, WorkRecord
 from .sums import ToldReason
 
 
@@ -27,7 +27,7 @@ def as_plain_data(record: WorkRecord) -> dict[str, Any]:
     """
     return {
         "engine": record.engine,
-        "counts": {name: getattr(record, name) for name in COUNTERS},
+        "counts": record.counts,
         "executions": dict(record.tasks),
         "attempts": dict(record.task_attempts),
         "timeline": [_plain_resolve(each) for each in record.timeline],

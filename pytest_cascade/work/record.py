@@ -87,6 +87,11 @@ class WorkRecord:
     """Events that were told one by one."""
 
     @property
+    def counts(self) -> dict[str, int]:
+        """All of ``COUNTERS`` by name."""
+        return {name: getattr(self, name) for name in COUNTERS}
+
+    @property
     def any_ran(self) -> bool:
         """Whether the engine ran at all."""
         return bool(self.runs or self.carried or self.events)
