@@ -1,6 +1,6 @@
-"""Checks for your own solvers, executors and cache policies.
+"""Checks for your own solvers, executors and cache policies, and ``bare_runs`` to count costs in.
 
-Each takes a part and returns if it keeps the promises of its protocol, else raises an
+Each check takes a part and returns if it keeps the promises of its protocol, else raises an
 ``AssertionError`` of one line: which promise, what the part was given, what was expected, what
 came. They ask nothing of the test framework::
 
@@ -26,8 +26,9 @@ from cascade_core._conformance.solvers import examine_solver
 from cascade_core.caching import CachePolicy
 from cascade_core.executors.base import Executor
 from cascade_core.plan.solver import Solver
+from cascade_core.run.observe import bare_runs
 
-__all__ = ["check_cache_policy", "check_executor", "check_solver"]
+__all__ = ["bare_runs", "check_cache_policy", "check_executor", "check_solver"]
 
 TIMEOUT = 10.0
 

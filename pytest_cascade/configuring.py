@@ -24,6 +24,10 @@ def register_what_is_asked_for(config: pytest.Config) -> None:
         config.stash[DEFAULTS] = parse_defaults(settings.expect, config.stash[ENGINES])
     if settings.compare:
         config.stash[BASELINE] = read_baseline(config)
+    if settings.selects_benches:
+        from .bench.pytest_benchmark import Selection
+
+        config.pluginmanager.register(Selection(), "cascade-selection")
     if settings.bench or settings.explain:
         config.pluginmanager.register(Carrier(), "cascade-carrier")
     reports_here = not hasattr(config, "workerinput")

@@ -75,6 +75,10 @@ def _is_duration(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
 
 
+def _is_confidence(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0.5 <= value < 1
+
+
 def _are_ratios(value: Any) -> bool:
     return isinstance(value, Mapping) and all(
         isinstance(label, str)
@@ -105,6 +109,7 @@ BENCH_OPTIONS: Final[Mapping[str, OptionRule]] = {
     "iterations": OptionRule("an int > 0", _is_positive),
     "rounds": OptionRule("an int > 0", _is_positive),
     "warmup": OptionRule("an int >= 0", _is_count),
+    "confidence": OptionRule("a number from 0.5 to below 1", _is_confidence),
     "baseline": OptionRule("a contender's name", lambda value: isinstance(value, str)),
     "ratios": OptionRule("a mapping: label -> (name, over)", _are_ratios),
 }

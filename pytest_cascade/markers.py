@@ -24,10 +24,13 @@ COUNT_MARKERS: Final[Mapping[str, str]] = {
 }
 """Marker -> the counter it is about."""
 
+BENCH_MARKERS: Final = ("expect_speedup", "expect_tps", "expect_cost")
+"""Markers that claim something of the contenders of a benchmark."""
+
 OPTION_MARKERS: Final = ("cascade_engine", "cascade_bench")
 """Markers that take options by keyword."""
 
-MARKERS: Final = frozenset({*COUNT_MARKERS, *OPTION_MARKERS})
+MARKERS: Final = frozenset({*COUNT_MARKERS, *BENCH_MARKERS, *OPTION_MARKERS})
 
 COUNT_ARGUMENTS: Final = "count, *, exactly, at_least, at_most, engine"
 TASK_ARGUMENTS: Final = f"[task], {COUNT_ARGUMENTS}, **task_counts"
@@ -54,6 +57,20 @@ def help_lines() -> Iterable[str]:
             "test's call phase is as stated; a count may be a function of the test's parameters, "
             "and None lifts an inherited mark."
         )
+    yield (
+        "expect_speedup(contender, *, over, at_least, at_most, between, confidence): under "
+        "--cascade-bench, fail if the contender of `cascade_bench.compare` is not so many times as "
+        "fast as the other one."
+    )
+    yield (
+        "expect_tps([contender], *, at_least, at_most, between, confidence): under "
+        "--cascade-bench, fail if iterations per second are not as stated; holds for one machine."
+    )
+    yield (
+        "expect_cost([contender], *, at_least, at_most, between, unit): fail if an iteration does "
+        'not take so many calls (unit="opcodes": opcodes) of Python; counted, with and without '
+        "--cascade-bench."
+    )
     yield (
         f"cascade_engine(*, {', '.join(ENGINE_OPTIONS)}): options of the engine that the fixture "
         "`engine` makes; solver is a callable that makes one."

@@ -9,7 +9,9 @@ import pytest
 
 from .probes import DEFAULT_ENGINE
 
-DEFAULT_BENCH_ROUNDS: Final = 7
+DEFAULT_BENCH_ROUNDS: Final = 15
+DEFAULT_CONFIDENCE: Final = 0.99
+DEFAULT_MAX_TIME: Final = 10.0
 
 VERBOSITY: Final = "cascade"
 """The name under which pytest keeps our verbosity: ini ``verbosity_cascade``."""
@@ -22,6 +24,12 @@ class Settings:
 
     Attributes:
         bench: Whether benchmarks measure; else they run as ordinary tests.
+        bench_held_back: Whether they would measure, but ``--benchmark-disable`` is on.
+        bench_confidence: How sure intervals and verdicts of benchmarks are to be.
+        bench_max_time: So many seconds at most rounds are added while a claim is unclear.
+        bench_strict: Whether a claim fails that stays unclear.
+        bench_profile: The absolute path of the folder to write profiles to, or None.
+        selects_benches: Whether pytest-benchmark is to run benchmarks only, or none.
         bench_rounds: Rounds of each measurement at least, where no marker says otherwise.
         expect: The lines of ``cascade_expect``.
         record: The absolute path of the file to write the work of all tests to, or None.
@@ -35,13 +43,19 @@ class Settings:
     __slots__ = (
         "ask_for_more",
         "bench",
+        "bench_confidence",
+        "bench_held_back",
+        "bench_max_time",
+        "bench_profile",
         "bench_rounds",
+        "bench_strict",
         "compare",
         "concern_all",
         "expect",
         "explain",
         "ratchet",
         "record",
+        "selects_benches",
     )
 
     def __init__(
@@ -49,6 +63,12 @@ class Settings:
         *,
         bench: bool,
         bench_rounds: int,
+        bench_held_back: bool = False,
+        bench_confidence: float = DEFAULT_CONFIDENCE,
+        bench_max_time: float = DEFAULT_MAX_TIME,
+        bench_strict: bool = False,
+        bench_profile: str | None = None,
+        selects_benches: bool = False,
         expect: tuple[str, ...] = (),
         record: str | None = None,
         compare: str | None = None,
@@ -57,13 +77,20 @@ class Settings:
     ) -> None:
         self.bench: Final = bench
         self.bench_rounds: Final = bench_rounds
+        self.bench_held_back: Final = bench_held_back
+        self.bench_confidence: Final = bench_confidence
+        self.bench_max_time: Final = bench_max_time
+        self.bench_strict: Final = bench_strict
+        self.bench_profile: Final = bench_profile
+        self.selects_benches: Final = selects_benches
         self.expect: Final = expect
         self.record: Final = record
         self.compare: Final = compare
         self.ratchet: Final = ratchet
         self.explain: Final = explain
         self.concern_all: Final = bool(expect or record or compare or explain)
-        self.ask_for_more: Final = bench or self.concern_all
+        is_about_benches = bench or bench_held_back or selects_benches
+        self.ask_for_more: Final = is_about_benches or self.concern_all
 
 
 SETTINGS: Final = pytest.StashKey[Settings]()
@@ -80,7 +107,27 @@ def add_options(parser: pytest.Parser) -> None:
         help="measure the tests that use the fixture cascade_bench; "
         "without it they run with few iterations, as ordinary tests",
     )
-    # An absolute path, for the workers of xdist may be elsewhere.
+    group.addoption(
+        "--cascade-bench-max-time",
+        metavar="SECONDS",
+        default=str(DEFAULT_MAX_TIME),
+        help="with --cascade-bench: add rounds for so long at most while a claim about speed is "
+        "unclear, per benchmark; 0 adds none (default: %(default)s)",
+    )
+    group.addoption(
+        "--cascade-bench-strict",
+        action="store_true",
+        default=None,
+        help="with --cascade-bench: fail each test with a claim about speed that stays unclear",
+    )
+    # Absolute paths, for the workers of xdist may be elsewhere.
+    group.addoption(
+        "--cascade-bench-profile",
+        metavar="DIR",
+        type=os.path.abspath,
+        help="with --cascade-bench: write a profile of one more round of each contender to DIR, "
+        "by pyinstrument if it is installed, else by cProfile",
+    )
     group.addoption(
         "--cascade-record",
         metavar="PATH",
@@ -112,6 +159,11 @@ def add_options(parser: pytest.Parser) -> None:
         default=str(DEFAULT_BENCH_ROUNDS),
     )
     parser.addini(
+        "cascade_bench_confidence",
+        "how sure intervals and verdicts of benchmarks are to be, where no marker says otherwise",
+        default=str(DEFAULT_CONFIDENCE),
+    )
+    parser.addini(
         "cascade_expect",
         "bounds for every test that runs an engine and has no marker of that kind: "
         "lines such as 'resolves <= 3'",
@@ -137,8 +189,22 @@ def read_settings(config: pytest.Config) -> Settings:
     Raises:
         pytest.UsageError: an option or an ini value makes no sense.
     """
+    is_asked_for = bool(config.getoption("cascade_bench"))
+    # Of pytest-benchmark, if it is there.
+    is_held_back = is_asked_for and bool(
+        config.getoption("benchmark_disable", False)
+        and not config.getoption("benchmark_enable", False)
+    )
     settings = Settings(
-        bench=bool(config.getoption("cascade_bench")),
+        bench=is_asked_for and not is_held_back,
+        bench_held_back=is_held_back,
+        bench_confidence=_confidence(config),
+        bench_max_time=_seconds(config),
+        bench_strict=bool(config.getoption("cascade_bench_strict")),
+        bench_profile=config.getoption("cascade_bench_profile"),
+        selects_benches=bool(
+            config.getoption("benchmark_only", False) or config.getoption("benchmark_skip", False)
+        ),
         bench_rounds=_positive(config, "cascade_bench_rounds"),
         expect=tuple(config.getini("cascade_expect")),
         record=config.getoption("cascade_record"),
@@ -148,6 +214,13 @@ def read_settings(config: pytest.Config) -> Settings:
     )
     if settings.ratchet and settings.compare is None:
         raise pytest.UsageError("--cascade-ratchet needs --cascade-compare PATH")
+    if settings.bench_profile is not None:
+        if not is_asked_for:
+            raise pytest.UsageError("--cascade-bench-profile needs --cascade-bench")
+        if os.path.exists(settings.bench_profile) and not os.path.isdir(settings.bench_profile):
+            raise pytest.UsageError(
+                f"--cascade-bench-profile: {settings.bench_profile} is no folder"
+            )
     _check_folder(settings.record)
     return settings
 
@@ -157,6 +230,34 @@ def _positive(config: pytest.Config, name: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise pytest.UsageError(f"{name} must be an int > 0, got {text!r}")
     return int(text)
+
+
+def _confidence(config: pytest.Config) -> float:
+    text = str(config.getini("cascade_bench_confidence"))
+    value = _number(text)
+    if not 0.5 <= value < 1:
+        raise pytest.UsageError(
+            f"cascade_bench_confidence must be a number from 0.5 to below 1, got {text!r}"
+        )
+    return value
+
+
+def _seconds(config: pytest.Config) -> float:
+    text = config.getoption("cascade_bench_max_time")
+    value = _number(text)
+    if not 0 <= value < float("inf"):
+        raise pytest.UsageError(
+            f"--cascade-bench-max-time must be a number of seconds >= 0, got {text!r}"
+        )
+    return value
+
+
+def _number(text: str) -> float:
+    """Read a number; what is none becomes one that is never within bounds."""
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
 
 
 def _check_folder(record: str | None) -> None:

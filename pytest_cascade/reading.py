@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pytest
 
@@ -12,8 +12,11 @@ from .errors import MarkerError
 from .expectations import Expectation
 from .keyword_marks import OPTION_RULES, Option, parse_options
 from .levels import location, nearest
-from .markers import COUNT_MARKERS
+from .markers import BENCH_MARKERS, COUNT_MARKERS
 from .probes.known import ENGINES
+
+if TYPE_CHECKING:
+    from .bench.judgement import Claim as BenchClaim
 
 T = TypeVar("T")
 
@@ -87,6 +90,21 @@ def options_of(item: pytest.Item, marker: str) -> dict[str, Any]:
     return {name: option.value for name, option in found.items() if option.value is not None}
 
 
+def bench_claims_of(item: pytest.Item) -> list[BenchClaim]:
+    """Read the marks of ``item`` that claim something of a benchmark.
+
+    Returns:
+        The claims that are not lifted, of two about the same the nearer one.
+
+    Raises:
+        MarkerError: a mark makes no sense; the text begins with file and line.
+    """
+    from .bench.claims import parse_claim
+
+    found = nearest(item, BENCH_MARKERS, lambda mark: [parse_claim(mark)], lambda c: c.subject)
+    return [claim for claim in found.values() if not claim.is_lifted]
+
+
 def validate(item: pytest.Item) -> set[str]:
     """See that all marks of ``item`` make sense.
 
@@ -98,6 +116,7 @@ def validate(item: pytest.Item) -> set[str]:
     """
     claims = claims_of(item)
     _located(item, lambda: [_checked(item, claim) for claim in claims])
+    bench_claims_of(item)
     for marker in OPTION_RULES:
         options_of(item, marker)
     return {claim.engine for claim in claims}

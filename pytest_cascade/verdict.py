@@ -10,8 +10,9 @@ import pytest
 from .concern import is_marked, recorder_of
 from .errors import MarkerError, UnexpectedWork
 from .expectations import Expectation, Violation, violations
+from .markers import BENCH_MARKERS
 from .options import VERBOSITY
-from .reading import DEFAULTS, expectations_of
+from .reading import DEFAULTS, bench_claims_of, expectations_of
 from .recording.baseline import BASELINE
 from .recording.names import plain_name
 from .report import terminal
@@ -39,8 +40,23 @@ def verdict_of(
     except MarkerError as error:
         return error
     if not found:
-        return None
+        return _unmeasured(item, window)
     return UnexpectedWork(failure_text(item.config, found, records))
+
+
+def _unmeasured(item: pytest.Item, window: Window) -> UnexpectedWork | None:
+    """Find claims about contenders that no benchmark had: claims about nothing."""
+    if not any(mark.name in BENCH_MARKERS for mark in item.iter_markers()):
+        return None
+    lines = []
+    for claim in bench_claims_of(item):
+        missing = [name for name in claim.names if name not in window.contenders]
+        if not window.contenders:
+            lines.append(f"{claim.label}: no benchmark ran in this test")
+        elif missing:
+            known = ", ".join(map(repr, sorted(window.contenders)))
+            lines.append(f"{claim.label}: no contender is called {missing[0]!r}, known: {known}")
+    return UnexpectedWork("\n".join(lines)) if lines else None
 
 
 def failure_text(

@@ -6,6 +6,7 @@ They are told per run and per miss, never per iteration; counts are read from ``
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("cascade_core.observe")
 _lock = threading.Lock()
 _observers: tuple[object, ...] = ()
+_is_bare = False
 
 
 @contextmanager
@@ -49,14 +51,32 @@ def observe(observer: object) -> Iterator[None]:
             _observers = tuple(kept)
 
 
+@contextmanager
+def bare_runs() -> Iterator[None]:
+    """Have engines do nothing but run while the block lasts, in this whole process.
+
+    No observer is told of anything, and no run that begins meanwhile yields to the event loop by
+    the clock. So what a loop costs can be counted, in calls or opcodes, exactly and repeatably.
+    Counters and events on buses stay as they are. Blocks do not nest.
+    """
+    global _is_bare
+    _is_bare = True
+    try:
+        yield
+    finally:
+        _is_bare = False
+
+
 def run_started(run: Run) -> None:
     """Tell that a run began."""
+    if _is_bare:
+        run.time_slice.end = math.inf
     _tell("run_started", run)
 
 
 def plan_missed(run: Run, target: LazyResult[Any] | TailCall) -> None:
     """Tell that a lookup missed; what an observer raises goes through."""
-    for observer in _observers:
+    for observer in _listeners():
         method = getattr(observer, "plan_missed", None)
         if method is not None:
             method(run, target)
@@ -73,10 +93,14 @@ def run_finished(run: Run) -> None:
 
 
 def _tell(what: str, *args: object) -> None:
-    for observer in _observers:
+    for observer in _listeners():
         method = getattr(observer, what, None)
         if method is not None:
             try:
                 method(*args)
             except Exception:
                 _log.exception("observer %r raised in %s", observer, what)
+
+
+def _listeners() -> tuple[object, ...]:
+    return () if _is_bare else _observers

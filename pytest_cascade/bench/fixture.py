@@ -4,30 +4,38 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_cascade.carrier import carry
 from pytest_cascade.concern import recorder_of
-from pytest_cascade.errors import UnexpectedWork
-from pytest_cascade.expectations import violations
 from pytest_cascade.making import make_engine, make_solver
 from pytest_cascade.options import Settings
-from pytest_cascade.probes import DEFAULT_ENGINE
-from pytest_cascade.reading import expectations_of, options_of
-from pytest_cascade.verdict import failure_text, known_tasks
+from pytest_cascade.probes.known import ENGINES
+from pytest_cascade.reading import bench_claims_of, options_of
+from pytest_cascade.work.record import WorkRecord
 from pytest_cascade.work.window import Window
 
-from .measure import Factory, Measurement, Schedule, drive, drive_async, measurement
+from . import pytest_benchmark
+from .benchmark import Benchmark
+from .judgement import Claim
+from .measure import Schedule
+from .passes import Entrant, Factory, Pass, drive, drive_async
+from .profiles import new_profile
+from .progress import progress_for
 from .results import Results
-from .summary import as_plain_data
+from .settling import settle
+from .values import FIRST_VALUE, ValueCheck
 
 if TYPE_CHECKING:
     from cascade_core import Engine
 
 FEW_ITERATIONS: Final = 20
 """So many where nothing is to be measured, or as many as a marker says if that is less."""
+
+LOOKS: Final = 5
+"""So often it is looked at most whether rounds suffice: each time they have doubled."""
 
 NOT_AWAITED: Final = "cascade_bench was not awaited: write `await {call}(...)` in an async test"
 
@@ -38,12 +46,14 @@ class CascadeBench:
     A factory is a function of n, the number of iterations asked for, and is called inside the
     clock. What it returns is run to a value inside the clock too: a lazy result on an engine that
     the contender keeps for all its rounds, an awaitable by awaiting it, a callable by calling it;
-    anything else is the result of work already done.
+    anything else is the result of work already done. The value is checked in every round.
 
     Under ``--cascade-bench`` it measures; otherwise every factory runs one round of few
-    iterations after its warm-up, so that values and counts are tested. In both cases the count
-    markers of the test are held against each measured round of each contender; a contender named
-    as ``baseline`` may do without an engine.
+    iterations after its warm-up, so that values, counts and costs are tested. In both cases the
+    count markers of the test are held against each measured round of each contender; a contender
+    named as ``baseline`` may do without an engine.
+
+    Cost: some 15 rounds of 10 ms for each contender, more while a claim is unclear.
     """
 
     def __init__(self, request: pytest.FixtureRequest, settings: Settings, window: Window) -> None:
@@ -52,18 +62,33 @@ class CascadeBench:
         self._settings = settings
         self._window = window
         self._options = options_of(self._item, "cascade_bench")
+        self._claims = bench_claims_of(self._item)
 
-    def __call__(self, factory: Factory) -> Any:
+    def __call__(self, factory: Factory, *, result: Any = FIRST_VALUE) -> Any:
         """Measure one factory.
+
+        Args:
+            factory: The function of n.
+            result: What every round must come to; by default, what the first one came to.
 
         Returns:
             Its ``Contender``: rounds, rates and value. In an async test, to be awaited.
+
+        Raises:
+            TypeError: the factory cannot be called.
+            UnexpectedValue: a round came to another value.
+            UnexpectedWork: what a marker claims does not hold.
         """
         __tracebackhide__ = True
-        return self._start({_name_of(factory): factory}, "cascade_bench")
+        return self._start({_name_of(factory): factory}, result, "cascade_bench")
 
-    def compare(self, **factories: Factory) -> Any:
+    def compare(self, *, result: Any = FIRST_VALUE, **factories: Factory) -> Any:
         """Measure several factories side by side, round by round in rotated order.
+
+        Args:
+            result: What every round of every contender must come to; by default, what the
+                contender's first one came to.
+            factories: The functions of n, by the name of the contender.
 
         Returns:
             The ``Results``: a ``Contender`` by name, and ratios. In an async test, to be awaited.
@@ -71,37 +96,75 @@ class CascadeBench:
         Raises:
             TypeError: no factory was given, or one cannot be called.
             ValueError: the marker's baseline or ratios name a contender that is not here.
+            UnexpectedValue: a round came to another value.
+            UnexpectedWork: what a marker claims does not hold.
         """
         __tracebackhide__ = True
         self._check_names(factories)
-        return self._start(factories, "cascade_bench.compare")
+        return self._start(factories, result, "cascade_bench.compare")
 
-    def _start(self, factories: Mapping[str, Factory], call: str) -> Any:
+    def _start(self, factories: Mapping[str, Factory], result: Any, call: str) -> Any:
         __tracebackhide__ = True
         for name, factory in factories.items():
             if not callable(factory):
                 raise TypeError(f"{call}: {name} must be a function of n, got {factory!r}")
-        alone = call == "cascade_bench"
-        engines: dict[str, Engine] = {}
-
-        async def run(name: str, target: Any) -> Any:
-            if name not in engines:
-                engines[name] = make_engine(self._request, make_solver(self._item))
-            return await engines[name].run(target)
-
-        measuring = measurement(factories, run, self._window, self._schedule())
+        benchmark = self._benchmark(factories, result)
+        self._window.contenders.update(factories)
+        finish = partial(self._finish, benchmark, alone=call == "cascade_bench")
         if not _in_event_loop():
-            return self._finish(drive(measuring), alone)
+            return finish(drive(benchmark.passes()))
         self._window.complaints[call] = NOT_AWAITED.format(call=call)
-        return _Pending(self, measuring, call, alone)
+        return _Pending(benchmark.passes(), finish, lambda: self._window.complaints.pop(call, None))
+
+    def _benchmark(self, factories: Mapping[str, Factory], result: Any) -> Benchmark:
+        settings, config = self._settings, self._item.config
+        schedule = self._schedule()
+        return Benchmark(
+            [Entrant(name, factory, self._runner()) for name, factory in factories.items()],
+            schedule,
+            [*_applied(self._claims, factories)],
+            self._options.get("confidence", settings.bench_confidence),
+            self._counted,
+            config.stash[ENGINES].default,
+            ValueCheck(result),
+            progress_for(config, self._item, schedule),
+            hasattr(config, "workerinput"),
+            new_profile if settings.bench_profile else None,
+            settings.bench and pytest_benchmark.wants_profiles(config),
+        )
+
+    def _runner(self) -> Any:
+        """Run lazy results on an engine that is made for the first one."""
+        engines: list[Engine] = []
+
+        async def run(target: Any) -> Any:
+            if not engines:
+                engines.append(make_engine(self._request, make_solver(self._item)))
+            return await engines[0].run(target)
+
+        return run
+
+    def _counted(self) -> Mapping[str, WorkRecord]:
+        """Read what all engines did so far in this test."""
+        recorder = recorder_of(self._item.config)
+        for engine in recorder.probes:
+            recorder.settle(self._window, engine)
+        return {engine: self._window.snapshot(engine) for engine in recorder.probes}
 
     def _schedule(self) -> Schedule:
-        iterations = self._options.get("iterations")
+        settings, iterations = self._settings, self._options.get("iterations")
         warmup = self._options.get("warmup", 1)
-        if not self._settings.bench:
-            return Schedule(min(iterations or FEW_ITERATIONS, FEW_ITERATIONS), 1, warmup)
-        rounds = self._options.get("rounds", self._settings.bench_rounds)
-        return Schedule(iterations, rounds, warmup)
+        if not settings.bench:
+            few = min(iterations or FEW_ITERATIONS, FEW_ITERATIONS)
+            return Schedule(few, 1, warmup, is_timed=False)
+        return Schedule(
+            iterations,
+            self._options.get("rounds", settings.bench_rounds),
+            warmup,
+            looks=LOOKS if settings.bench_max_time else 1,
+            max_time_s=settings.bench_max_time,
+            disable_gc=pytest_benchmark.disables_gc(self._item),
+        )
 
     def _check_names(self, factories: Mapping[str, Factory]) -> None:
         __tracebackhide__ = True
@@ -116,53 +179,37 @@ class CascadeBench:
                 known = ", ".join(map(repr, factories))
                 raise ValueError(f"cascade_bench: no contender is called {name!r}, known: {known}")
 
-    def _finish(self, results: Results, alone: bool) -> Any:
+    def _finish(self, benchmark: Benchmark, results: Results, *, alone: bool) -> Any:
         __tracebackhide__ = True
-        if self._settings.bench:
-            self._window.is_measured = True
-            carry(self._item, "benches", [as_plain_data(results, self._options)])
-            self._item.ihook.pytest_cascade_bench_finished(results=results)
-        self._judge(results)
+        settle(self._item, self._window, benchmark, results, self._options)
         return next(iter(results.values())) if alone else results
-
-    def _judge(self, results: Results) -> None:
-        """Hold the count markers against each round, in place of the whole test."""
-        __tracebackhide__ = True
-        self._window.judged.add(DEFAULT_ENGINE)
-        baseline = self._options.get("baseline")
-        for name, contender in results.items():
-            if name == baseline and not contender.ran_engine:
-                continue
-            every = expectations_of(self._item, {DEFAULT_ENGINE} if contender.ran_engine else ())
-            expected = [each for each in every if each.engine == DEFAULT_ENGINE]
-            alive = known_tasks(recorder_of(self._item.config), expected)
-            for number, each in enumerate(contender.rounds, 1):
-                records = {DEFAULT_ENGINE: each.work}
-                found = violations(expected, records, place="this round", alive=alive)
-                if found:
-                    text = failure_text(self._item.config, found, records)
-                    raise UnexpectedWork(
-                        f"{name}, round {number} of {len(contender.rounds)}: {text}"
-                    )
 
 
 class _Pending:
     """A measurement in an async test: awaited once, or the test fails."""
 
-    def __init__(self, bench: CascadeBench, measuring: Measurement, call: str, alone: bool) -> None:
-        self._bench = bench
-        self._measuring = measuring
-        self._call = call
-        self._alone = alone
+    def __init__(self, passes: Pass[Results], finish: Any, awaited: Any) -> None:
+        self._passes = passes
+        self._finish = finish
+        self._awaited = awaited
 
     def __await__(self) -> Generator[Any, None, Any]:
         return self._carry_out().__await__()
 
     async def _carry_out(self) -> Any:
         __tracebackhide__ = True
-        self._bench._window.complaints.pop(self._call, None)
-        results = await drive_async(self._measuring)
-        return self._bench._finish(results, self._alone)
+        self._awaited()
+        return self._finish(await drive_async(self._passes))
+
+
+def _applied(
+    claims: list[Claim], factories: Mapping[str, Factory]
+) -> Generator[tuple[Claim, str], None, None]:
+    """Pair claims with the contenders they are about, as far as these are here."""
+    for claim in claims:
+        if all(name in factories for name in claim.names):
+            names = factories if claim.name is None else (claim.name,)
+            yield from ((claim, name) for name in names)
 
 
 def _in_event_loop() -> bool:

@@ -1,35 +1,34 @@
-"""Measuring: contenders in turn, round by round, timed inside one event loop. PYTEST_DONT_REWRITE
+"""Measuring: contenders in turn, round by round, until all that is claimed is clear.
 
-``measurement`` is a generator: it asks for what has to be awaited by yielding it, and is sent what
-came of it. So one measurement serves sync tests, which bring a loop along, and async ones, which
-have theirs; and a factory is called outside any loop in a sync test, where it may run one itself.
+PYTEST_DONT_REWRITE
 """
 
 from __future__ import annotations
 
-import asyncio
 import gc
-import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from time import perf_counter_ns
-from typing import Any, TypeAlias
+from time import perf_counter
+from typing import Any, Final, TypeAlias
 
-from pytest_cascade.work.window import Window
+from pytest_cascade.work.record import WorkRecord
 
-from .results import Contender, Results, Round
+from .passes import Entrant, Pass, Stopwatch, carry_out
+from .results import Contender, Round
+from .values import ValueCheck
 
-Factory: TypeAlias = Callable[[int], Any]
-Timing: TypeAlias = Coroutine[Any, Any, tuple[int, Any]]
-"""To be awaited: nanoseconds, and the value."""
-
-Measurement: TypeAlias = Generator[Timing, Any, Results]
-
-LONG_ENOUGH_NS = 20_000_000
+LONG_ENOUGH_NS: Final = 10_000_000
 """A round of so many nanoseconds is long enough for the clock, where no marker says how long."""
 
-FIRST_GUESS = 100
-MOST_ITERATIONS = 10_000_000
+IGNORES_N: Final = 1_000_000
+"""A factory that takes no longer for so many iterations than for one does not iterate at all."""
+
+MOST_ITERATIONS: Final = 10_000_000
+
+Records: TypeAlias = Mapping[str, WorkRecord]
+"""What engines did, by engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,116 +38,173 @@ class Schedule:
     iterations: int | None
     """The ``n`` of each round; None to find one that lasts long enough."""
     rounds: int
-    """Measured rounds of each contender."""
+    """Measured rounds of each contender at least."""
     warmup: int
     """Rounds of each contender before, not counted."""
+    looks: int = 1
+    """At so many moments at most it is asked whether the rounds suffice."""
+    max_time_s: float = 0.0
+    """Rounds are added for so long at most, in seconds since the first one began."""
+    disable_gc: bool = False
+    """Whether the garbage collector is off in measured rounds."""
+    is_timed: bool = True
+    """Whether the time matters: then tracers and profilers pause in measured rounds."""
 
 
-def measurement(
-    factories: Mapping[str, Factory],
-    run: Callable[[str, Any], Awaitable[Any]],
-    window: Window,
-    schedule: Schedule,
-) -> Measurement:
-    """Measure all contenders.
+class Progress:
+    """Told how far a measurement is; this one keeps it to itself."""
 
-    Each round runs every contender once, beginning with another one than the round before. The
-    garbage collector stays on and is run before each round, outside the clock.
+    def show(self, done: int, planned: int, seconds_left: float) -> None:
+        """So many rounds are done of those that are planned for now."""
 
-    Args:
-        factories: A function of n by name.
-        run: Runs a lazy result on the engine of the contender named.
-        window: Where the work of the test is counted.
-        schedule: How much to measure.
+    def clear(self) -> None:
+        """The measurement has ended."""
 
-    Yields:
-        What is to be awaited.
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """All it takes to measure some contenders."""
+
+    entrants: Sequence[Entrant]
+    """Who is measured, in the order they were given."""
+    schedule: Schedule
+    """How much."""
+    counted: Callable[[], Records]
+    """Reads what engines did so far."""
+    engine: str
+    """The engine whose iterations count."""
+    values: ValueCheck
+    """Holds the value of each round against the right one."""
+    suffices: Callable[[Mapping[str, Contender]], bool]
+    """Asked at each look whether the rounds so far are enough."""
+    progress: Progress
+    """Told how far it is."""
+
+    def passes(self) -> Pass[dict[str, Contender]]:
+        """Measure: choose the iterations, warm up, then run round by round.
+
+        Each round runs every contender once, beginning with another one than the round before.
+
+        Yields:
+            What is to be awaited.
+
+        Returns:
+            The measured rounds by contender.
+
+        Raises:
+            UnexpectedValue: a round came to another value than it should.
+        """
+        asked = {}
+        for each in self.entrants:
+            asked[each.name] = self.schedule.iterations or (yield from long_enough(each))
+        for number in range(1, self.schedule.warmup + 1):
+            for each in self.entrants:
+                value = yield from carry_out(each, asked[each.name], Stopwatch())
+                self.values.check(each.name, f"warm-up round {number}", value)
+        try:
+            return (yield from self._rounds(asked))
+        finally:
+            self.progress.clear()
+
+    def _rounds(self, asked: Mapping[str, int]) -> Pass[dict[str, Contender]]:
+        schedule = self.schedule
+        rounds: dict[str, list[Round]] = {each.name: [] for each in self.entrants}
+        values: dict[str, Any] = {}
+        started, planned, done = perf_counter(), schedule.rounds, 0
+        for _ in range(schedule.looks):
+            while done < planned:
+                elapsed = perf_counter() - started
+                if done >= schedule.rounds and elapsed >= schedule.max_time_s:
+                    break
+                self.progress.show(done, planned, self._seconds_left(done, planned, elapsed))
+                yield from self._round(done, asked, rounds, values)
+                done += 1
+            found = {name: Contender(name, tuple(rounds[name]), values[name]) for name in rounds}
+            if self.suffices(found) or done < planned:
+                break
+            planned *= 2
+        return found
+
+    def _round(
+        self,
+        number: int,
+        asked: Mapping[str, int],
+        rounds: Mapping[str, list[Round]],
+        values: dict[str, Any],
+    ) -> Pass[None]:
+        first = number % len(self.entrants)
+        for each in (*self.entrants[first:], *self.entrants[:first]):
+            before, stopwatch = self.counted(), Stopwatch()
+            with undisturbed(self.schedule):
+                value = yield from carry_out(each, asked[each.name], stopwatch)
+            work = difference(self.counted(), before)
+            self.values.check(each.name, f"round {number + 1}", value)
+            values[each.name] = value
+            made = Round(asked[each.name], stopwatch.duration_ns, work, self.engine)
+            rounds[each.name].append(made)
+
+    def _seconds_left(self, done: int, planned: int, elapsed: float) -> float:
+        """Guess from the rounds so far; 0 while there are none."""
+        left = elapsed / done * (planned - done) if done else 0.0
+        if done < self.schedule.rounds:
+            return left
+        return min(left, max(self.schedule.max_time_s - elapsed, 0.0))
+
+
+def long_enough(entrant: Entrant) -> Pass[int]:
+    """Find how many iterations last long enough, when all that is done once has been done.
 
     Returns:
-        The measured rounds by contender.
+        The ``n``; 1 for a factory that takes no longer if it is asked for more.
     """
-    asked = {}
-    for name, factory in factories.items():
-        asked[name] = schedule.iterations or (yield from _long_enough(name, factory, run))
-    names = list(factories)
-    for _ in range(schedule.warmup):
-        for name in names:
-            yield from _timed(name, factories[name], asked[name], run)
-    rounds: dict[str, list[Round]] = {name: [] for name in names}
-    values: dict[str, Any] = {}
-    for number in range(schedule.rounds):
-        first = number % len(names)
-        for name in names[first:] + names[:first]:
-            before = window.snapshot()
-            gc.collect()
-            duration_ns, values[name] = yield from _timed(name, factories[name], asked[name], run)
-            work = window.snapshot() - before
-            rounds[name].append(Round(asked[name], duration_ns, work))
-    return Results({n: Contender(n, tuple(rounds[n]), values[n]) for n in names})
+    yield from _timed(entrant, 1)
+    asked = 1
+    duration_ns = for_one_ns = yield from _timed(entrant, 1)
+    while duration_ns < LONG_ENOUGH_NS and asked < MOST_ITERATIONS:
+        if asked >= IGNORES_N and duration_ns < 1.5 * for_one_ns:
+            return 1
+        growth = min(10, max(1.2 * LONG_ENOUGH_NS / max(duration_ns, 1), 1.5))
+        asked = min(MOST_ITERATIONS, int(asked * growth) + 1)
+        duration_ns = yield from _timed(entrant, asked)
+    return asked
 
 
-def _long_enough(
-    name: str, factory: Factory, run: Callable[[str, Any], Awaitable[Any]]
-) -> Generator[Timing, Any, int]:
-    """Find how many iterations last long enough, when all that is done once has been done."""
-    asked = FIRST_GUESS
-    yield from _timed(name, factory, asked, run)
-    while asked < MOST_ITERATIONS:
-        duration_ns, _ = yield from _timed(name, factory, asked, run)
-        if duration_ns >= LONG_ENOUGH_NS:
-            break
-        asked = int(asked * min(10, max(1.2 * LONG_ENOUGH_NS / max(duration_ns, 1), 1.5)))
-    return min(asked, MOST_ITERATIONS)
+def _timed(entrant: Entrant, asked: int) -> Pass[int]:
+    stopwatch = Stopwatch()
+    yield from carry_out(entrant, asked, stopwatch)
+    return stopwatch.duration_ns
 
 
-def _timed(
-    name: str, factory: Factory, asked: int, run: Callable[[str, Any], Awaitable[Any]]
-) -> Generator[Timing, Any, tuple[int, Any]]:
-    """Time one round: the call of the factory, and what it takes to get the value."""
-    from cascade_core import LazyResult
-
-    started_ns = perf_counter_ns()
-    made = factory(asked)
-    if callable(made) and not inspect.isawaitable(made):
-        made = made()
-    called_ns = perf_counter_ns() - started_ns
-    if isinstance(made, LazyResult):
-        made = run(name, made)
-    if not inspect.isawaitable(made):
-        return called_ns, made
-    awaited_ns, value = yield _awaited(made)
-    return called_ns + awaited_ns, value
+def difference(after: Records, before: Records) -> Records:
+    """What engines did between two moments, by engine; those that did nothing are not there."""
+    records = {
+        engine: record - before[engine] if engine in before else record
+        for engine, record in after.items()
+    }
+    return {engine: record for engine, record in records.items() if record.any_ran}
 
 
-async def _awaited(made: Awaitable[Any]) -> tuple[int, Any]:
-    started_ns = perf_counter_ns()
-    value = await made
-    return perf_counter_ns() - started_ns, value
+@contextmanager
+def undisturbed(schedule: Schedule) -> Iterator[None]:
+    """Treat the garbage collector, tracers and profilers as pytest-benchmark treats them.
+
+    The collector stays as it is, or is off if the user wants it; a tracer such as a debugger's or
+    that of coverage pauses.
+    """
+    tracer, profiler, collects = sys.gettrace(), sys.getprofile(), gc.isenabled()
+    if schedule.is_timed:
+        _set(None, None)
+    if schedule.disable_gc:
+        gc.disable()
+    try:
+        yield
+    finally:
+        if schedule.is_timed:
+            _set(tracer, profiler)
+        if collects:
+            gc.enable()
 
 
-def drive(measurement: Measurement) -> Results:
-    """Carry out a measurement where no event loop runs, with one of its own."""
-    reply = None
-    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-        while True:
-            try:
-                asked = measurement.send(reply)
-            except StopIteration as stop:
-                return _results(stop)
-            reply = runner.run(asked)
-
-
-async def drive_async(measurement: Measurement) -> Results:
-    """Carry out a measurement on the event loop that runs."""
-    reply = None
-    while True:
-        try:
-            asked = measurement.send(reply)
-        except StopIteration as stop:
-            return _results(stop)
-        reply = await asked
-
-
-def _results(stop: StopIteration) -> Results:
-    results: Results = stop.value
-    return results
+def _set(tracer: Any, profiler: Any) -> None:
+    sys.settrace(tracer)
+    sys.setprofile(profiler)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import pytest
@@ -24,6 +24,20 @@ from .terminal import EVERY_LINE, detail_of, timeline
 SUMMED: Final = ("iterations", "resolves", "hits")
 """The counts of all tests together that are told."""
 
+HELD_BACK: Final = (
+    "cascade: benchmarks were not measured: --benchmark-disable is on, "
+    "and --benchmark-enable overrides it"
+)
+
+COLOURS: Final[Mapping[Any, dict[str, bool]]] = {
+    "pass": {"green": True},
+    "fail": {"red": True},
+    "inconclusive": {"yellow": True},
+}
+"""How a verdict is coloured; the word stands beside it."""
+
+UNLIMITED: Final = 1_000
+
 QUIET: Final = -1
 """At this verbosity and below, nothing is told that is not asked for."""
 
@@ -32,8 +46,10 @@ def tell(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Write all there is to tell."""
     settings = config.stash[SETTINGS]
     reports = [each for each in _reports(reporter) if getattr(each, "when", None) == "call"]
+    if settings.bench_held_back:
+        reporter.write_line(HELD_BACK)
     if settings.bench:
-        _tell_benches(reporter)
+        _tell_benches(reporter, config)
     if settings.explain:
         _tell_timelines(reporter, config)
     lines = [*_work(reports)] if config.get_verbosity() > QUIET else []
@@ -75,13 +91,21 @@ def _times(count: int, what: str) -> str:
     return f"{count:,} {plural(count, what)}"
 
 
-def _tell_benches(reporter: pytest.TerminalReporter) -> None:
+def _tell_benches(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     measured = [*carried(reporter, "benches")]
     if measured:
-        from .benchmark import table
+        from .benchmark import table, unclear
 
         reporter.write_sep("=", "cascade benchmarks")
-        reporter.write_line(table(measured))
+        for line, verdict in table(measured, _width(reporter)):
+            reporter.write_line(line, **COLOURS.get(verdict, {}))
+        for line in unclear(measured):
+            reporter.write_line(f"cascade: inconclusive: {line}", yellow=True)
+
+
+def _width(reporter: pytest.TerminalReporter) -> int:
+    """Columns there are; a file or a log has as many as it takes."""
+    return reporter.config.get_terminal_writer().fullwidth if reporter.isatty else UNLIMITED
 
 
 def _tell_timelines(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -31,6 +31,8 @@ class Window:
         complaints: What is wrong with the test whatever its markers say, by who says so.
         judged: The engines whose work was held against the test's markers part by part, by whoever
             ran the parts, so that the whole is not held against them as well.
+        contenders: The contenders of all benchmarks so far, measured or not.
+        benchmarks: How many benchmarks were measured.
         is_measured: Whether how much is done depends on the clock, so that no two runs compare.
         is_closed: Whether nothing is counted any more.
         dropped: Runs that were not counted here, by the earlier test that left them behind.
@@ -41,6 +43,8 @@ class Window:
         self.test = test
         self.guards: list[Guard] = []
         self.judged: set[str] = set()
+        self.contenders: set[str] = set()
+        self.benchmarks = 0
         self.is_measured = False
         self.is_closed = False
         self.complaints: dict[str, str] = {}

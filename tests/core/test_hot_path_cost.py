@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import math
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ import pytest
 
 import cascade_core as cs
 from cascade_core.plan import cache
-from cascade_core.run import observe
+from cascade_core.testing import bare_runs
 
 N = 64
 WIDE = 500
@@ -186,14 +185,13 @@ async def opcodes_of(run: Callable[[], Awaitable[Any]]) -> int:
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Nobody looks at each graph that is planned, as the plugin does, or at collected garbage."""
-    observers, observe._observers = observe._observers, ()
     gc.collect()
     gc.disable()
     try:
-        yield
+        with bare_runs():
+            yield
     finally:
         gc.enable()
-        observe._observers = observers
 
 
 Count = Callable[[Callable[[], Awaitable[Any]]], Awaitable[int]]
@@ -204,7 +202,7 @@ def cost(name: str, count: Count) -> float:
     loop = LOOPS[name]
 
     async def of_one_iteration() -> float:
-        engine = cs.Engine(slice_ms=math.inf)
+        engine = cs.Engine()
         runs = [lambda n=n: engine.run(loop.make(n), use_vm=loop.use_vm) for n in (N, 2 * N)]
         for run in runs * 2:  # plans, writes, and lets the interpreter specialise what it will
             await count(run)
@@ -255,7 +253,7 @@ def test_planning_a_node_takes_as_many_calls_as_it_did():
         counts = []
         for size in (WIDE, WIDE, 2 * WIDE):
             target = total(*[noop(number) for number in range(size)])
-            counts.append(await calls_of(lambda t=target: cs.Engine(slice_ms=math.inf).run(t)))
+            counts.append(await calls_of(lambda t=target: cs.Engine().run(t)))
         return (counts[2] - counts[1]) / WIDE
 
     with undisturbed():

@@ -20,7 +20,7 @@ LAYERS = (
 )
 """Of the core, lowest first. A module imports from its own layer and those below."""
 
-CORE_USERS = {"making.py", "probes/cascade.py", "work/spies.py", "bench/measure.py"}
+CORE_USERS = {"making.py", "probes/cascade.py", "work/spies.py", "bench/passes.py", "bench/cost.py"}
 """Files of the plugin that may import the engine, and only inside functions."""
 
 
