@@ -19,13 +19,14 @@ from pytest_cascade.work.window import Window
 
 from . import pytest_benchmark
 from .benchmark import Benchmark
-from .judgement import Claim
+from .judgement import Claim, confidence_per_look
 from .measure import Schedule
 from .passes import Entrant, Factory, Pass, drive, drive_async
 from .profiles import new_profile
 from .progress import progress_for
 from .results import Results
 from .settling import settle
+from .statistics import least_rounds
 from .values import FIRST_VALUE, ValueCheck
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class CascadeBench:
             [Entrant(name, factory, self._runner()) for name, factory in factories.items()],
             schedule,
             [*_applied(self._claims, factories)],
-            self._options.get("confidence", settings.bench_confidence),
+            self._confidence,
             self._counted,
             config.stash[ENGINES].default,
             ValueCheck(result),
@@ -159,12 +160,26 @@ class CascadeBench:
             return Schedule(few, 1, warmup, is_timed=False)
         return Schedule(
             iterations,
-            self._options.get("rounds", settings.bench_rounds),
+            max(self._options.get("rounds", settings.bench_rounds), self._least_rounds()),
             warmup,
             looks=LOOKS if settings.bench_max_time else 1,
             max_time_s=settings.bench_max_time,
             disable_gc=pytest_benchmark.disables_gc(self._item),
         )
+
+    def _least_rounds(self) -> int:
+        """So many rounds it takes to settle any claim, if rounds may be added at all."""
+        timed = [claim for claim in self._claims if claim.figure != "cost"]
+        if not timed or not self._settings.bench_max_time:
+            return 1
+        highest = max(claim.confidence or self._confidence for claim in timed)
+        return least_rounds(confidence_per_look(highest, LOOKS))
+
+    @property
+    def _confidence(self) -> float:
+        """How sure intervals and verdicts are to be, where a claim does not say."""
+        confidence: float = self._options.get("confidence", self._settings.bench_confidence)
+        return confidence
 
     def _check_names(self, factories: Mapping[str, Factory]) -> None:
         __tracebackhide__ = True

@@ -147,7 +147,8 @@ class Results(Mapping[str, Contender]):
                 default.
 
         Returns:
-            The median of the ratios, and where the true one lies.
+            The ratios' median between the ends of the interval that holds the true one; infinite
+            ends where the rounds are too few for it.
 
         Raises:
             KeyError: no contender is called so.

@@ -22,10 +22,10 @@ from typing import NamedTuple
 class Interval(NamedTuple):
     """Where the true median of some figures lies, as far as they tell."""
 
-    median: float
-    """The median of the figures."""
     low: float
     """The lower end; minus infinity if the figures are too few to say."""
+    median: float
+    """The median of the figures."""
     high: float
     """The upper end; infinity if the figures are too few to say."""
 
@@ -47,9 +47,9 @@ def interval_of(figures: Sequence[float], confidence: float) -> Interval:
     """
     rank = outer_rank(len(figures), confidence)
     if rank == 0:
-        return Interval(median(figures), -math.inf, math.inf)
+        return Interval(-math.inf, median(figures), math.inf)
     ordered = sorted(figures)
-    return Interval(median(ordered), ordered[rank - 1], ordered[-rank])
+    return Interval(ordered[rank - 1], median(ordered), ordered[-rank])
 
 
 @lru_cache(maxsize=1024)

@@ -79,9 +79,9 @@ def _row(contender: Contender) -> PlainData:
 
 
 def _interval(interval: Interval) -> list[float | None]:
-    """Median, low and high; None for ends that are not known."""
+    """Low, median and high; None for ends that are not known."""
     low, high = (interval.low, interval.high) if interval.is_known else (None, None)
-    return [interval.median, low, high]
+    return [low, interval.median, high]
 
 
 def _judged(judged: Judged) -> PlainData:
@@ -126,6 +126,6 @@ def judged_of_plain_data(data: PlainData) -> Judged:
 
 def interval_of_plain_data(data: Sequence[float | None]) -> Interval:
     """Turn plain data back into an interval."""
-    middle, low, high = data
+    low, middle, high = data
     assert middle is not None
-    return Interval(middle, -math.inf if low is None else low, math.inf if high is None else high)
+    return Interval(-math.inf if low is None else low, middle, math.inf if high is None else high)
