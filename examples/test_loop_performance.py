@@ -4,14 +4,14 @@ Run it with ``pytest examples --cascade-bench`` for the table; without the optio
 a few iterations of each path and check values, counts and costs.
 
 All paths count down from n and are measured side by side, round by round. Every row states what
-its plan cache did while the clock ran. What is claimed is judged: ``expect_speedup`` by an interval,
-``expect_cost`` by a count, and the markers for counts in every round of every path.
+its plan cache did while the clock ran. What is claimed is judged: ``expect_speedup`` by an
+interval, ``expect_cost`` by a count, and the markers for counts in every round of every path.
 
 The benchmark that lies is meant to show a stable loop, whose plan is found each time, and makes its
 tasks anew in each iteration. Its values are right, so only its row tells, and the marker fails:
 
-    UnexpectedWork: meant_to_be_stable, round 1 of 1: expect_resolves(0): the solver was called 21 times
-      1. meant_to_be_stable · 12 nodes · new task: 'link' was redefined
+    UnexpectedWork: always_new, round 1 of 1: expect_resolves(0): the solver was called 21 times
+      1. always_new · 12 nodes · new task: 'link' was redefined
 """
 
 import asyncio
@@ -163,15 +163,15 @@ def chain_of_its_own():
 
 
 @cs.task
-def meant_to_be_stable(n, dep):
-    return meant_to_be_stable(n - 1, chain_of_its_own()) if n else "done"
+def always_new(n, dep):
+    return always_new(n - 1, chain_of_its_own()) if n else "done"
 
 
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="it plans each iteration anew")
 @pytest.mark.expect_resolves(0)
-def test_a_loop_that_is_meant_to_be_stable_is_caught(cascade_bench):
+def test_a_loop_that_is_always_new_is_caught(cascade_bench):
     cascade_bench.compare(
         stable=lambda n: stable(n, STATIC_CHAIN),
-        meant_to_be_stable=lambda n: meant_to_be_stable(n, chain_of_its_own()),
+        always_new=lambda n: always_new(n, chain_of_its_own()),
         result="done",
     )

@@ -71,21 +71,36 @@ def test_a_cache_that_never_hits_fails_as_its_example_says(pytester: pytest.Pyte
 
 
 @pytest.mark.slow
-def test_loop_examples_measure_and_print_one_table(pytester: pytest.Pytester):
+def test_loop_examples_measure_and_judge(pytester: pytest.Pytester):
     ran = run_example(
         pytester, "test_loop_performance.py", "--cascade-bench", "-o", "cascade_bench_rounds=1"
     )
 
-    ran.assert_outcomes(passed=2)
+    ran.assert_outcomes(passed=2, xfailed=1)
     ran.stdout.fnmatch_lines(
         [
             "*cascade benchmarks*",
-            "*iterations/s*nodes/s*ns/iteration*resolves*hits*nodes/graph*x imperative",
-            "*stable * 12 *",
-            "*cache boost*stable / forced_miss*",
+            "  always_new * 0 * 12",  # no hits
+            "*time/iteration*iterations/s*x imperative*nodes/s*resolves*hits*calls/iteration",
+            "  stable * (* to *) * 0 * 12 * 14",
+            "  imperative * - * - * -*",
+            '  pass: expect_speedup("stable", over="forced_miss", at_least=20): stable is *',
         ],
     )
     assert ran.stdout.str().count("cascade benchmarks") == 1
+
+
+@pytest.mark.slow
+def test_the_benchmark_that_lies_is_caught_as_its_example_says(pytester: pytest.Pytester):
+    docstring = ast.get_docstring(ast.parse((EXAMPLES / "test_loop_performance.py").read_text()))
+    assert docstring is not None
+    shown = [line.strip() for line in docstring.splitlines() if line.startswith("    ")]
+
+    ran = run_example(pytester, "test_loop_performance.py", "--runxfail", "-k", "caught")
+
+    ran.assert_outcomes(failed=1, deselected=2)
+    assert len(shown) == 2
+    ran.stdout.fnmatch_lines([f"E *{line}" for line in shown], consecutive=True)
 
 
 @pytest.mark.slow

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Mapping
+import itertools
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,6 +40,9 @@ LOOKS: Final = 5
 """So often it is looked at most whether rounds suffice: each time they have doubled."""
 
 NOT_AWAITED: Final = "cascade_bench was not awaited: write `await {call}(...)` in an async test"
+
+
+_numbers = itertools.count(1)
 
 
 class CascadeBench:
@@ -114,8 +118,7 @@ class CascadeBench:
         finish = partial(self._finish, benchmark, alone=call == "cascade_bench")
         if not _in_event_loop():
             return finish(drive(benchmark.passes()))
-        self._window.complaints[call] = NOT_AWAITED.format(call=call)
-        return _Pending(benchmark.passes(), finish, lambda: self._window.complaints.pop(call, None))
+        return _Pending(benchmark.passes(), finish, self._window, call)
 
     def _benchmark(self, factories: Mapping[str, Factory], result: Any) -> Benchmark:
         settings, config = self._settings, self._item.config
@@ -134,7 +137,7 @@ class CascadeBench:
             settings.bench and pytest_benchmark.wants_profiles(config),
         )
 
-    def _runner(self) -> Any:
+    def _runner(self) -> Callable[[Any], Awaitable[Any]]:
         """Run lazy results on an engine that is made for the first one."""
         engines: list[Engine] = []
 
@@ -203,17 +206,21 @@ class CascadeBench:
 class _Pending:
     """A measurement in an async test: awaited once, or the test fails."""
 
-    def __init__(self, passes: Pass[Results], finish: Any, awaited: Any) -> None:
+    def __init__(
+        self, passes: Pass[Results], finish: Callable[[Results], Any], window: Window, call: str
+    ) -> None:
         self._passes = passes
         self._finish = finish
-        self._awaited = awaited
+        self._window = window
+        self._complaint = f"{call} {next(_numbers)}"
+        window.complaints[self._complaint] = NOT_AWAITED.format(call=call)
 
     def __await__(self) -> Generator[Any, None, Any]:
         return self._carry_out().__await__()
 
     async def _carry_out(self) -> Any:
         __tracebackhide__ = True
-        self._awaited()
+        self._window.complaints.pop(self._complaint, None)
         return self._finish(await drive_async(self._passes))
 
 

@@ -97,7 +97,7 @@ def _cells(row: Mapping[str, Any], bench: Bench) -> tuple[str, ...]:
     if row["ran_engine"]:
         node_rate = figures.rate(row["node_rate"])
         counts = (f"{row['resolves']:,}", f"{row['hits']:,}")
-        work = [*counts, figures.three_digits(row["nodes_per_graph"])]
+        work = [*counts, f"{row['nodes_per_graph']:.4g}"]
     costs = (
         figures.exact(row["cost"][unit]) if unit in row["cost"] else "-" for unit in _units(bench)
     )

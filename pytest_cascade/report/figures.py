@@ -34,7 +34,7 @@ def three_digits(number: float) -> str:
         return f"{number:.1f}"
     if number >= 0.995:
         return f"{number:.2f}"
-    return f"{number:.3f}" if number >= 0.1 else f"{number:.3g}"
+    return f"{number:.3f}" if number >= 0.1 else f"{number:#.3g}"
 
 
 def exact(number: float) -> str:

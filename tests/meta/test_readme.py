@@ -1,5 +1,6 @@
 """What the README shows is what happens."""
 
+import asyncio
 import re
 import sys
 from pathlib import Path
@@ -119,6 +120,34 @@ def test_the_parts_of_your_own_pass_their_checks(pytester: pytest.Pytester, chec
     ran = pytester.runpytest_subprocess("-p", "no:cascade", "-p", "no:asyncio")
 
     ran.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("option", [(), ("--cascade-bench",)])
+def test_benchmarks_that_are_shown_hold(pytester: pytest.Pytester, option: tuple[str, ...]):
+    pytester.makepyfile(test_loop=block_with("test_the_loop_stays_cheap"))
+    pytester.makeini(
+        "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
+    )
+
+    ran = pytester.runpytest_subprocess("--strict-markers", *option)
+
+    ran.assert_outcomes(passed=2)
+    if option:
+        (shown,) = [block for block in code_blocks("") if "15 rounds" in block]
+        lines = [re.sub(r"\d[\d,.]*( [mµnkM]?s?\b)?", "*", line) for line in shown.splitlines()]
+        ran.stdout.fnmatch_lines([re.sub(r"\s+", "*", line) for line in lines if line])
+
+
+def test_benchmarks_for_other_tools_run(pytester: pytest.Pytester):
+    tasks, *_ = block_with("test_the_loop_stays_cheap").partition("@pytest.mark")
+    pytester.makepyfile(test_loop=tasks + block_with("def test_time(benchmark)"))
+    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+
+    pytester.runpytest_subprocess("--benchmark-disable").assert_outcomes(passed=2)
+    ran: dict[str, Any] = {"asyncio": asyncio}
+    exec(compile(tasks + block_with("def track_resolves"), "README.md", "exec"), ran)
+    ran["time_loop"]()
+    assert ran["track_resolves"]() == 1
 
 
 def test_two_commands_do_all_the_set_up():

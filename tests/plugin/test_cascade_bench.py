@@ -68,7 +68,7 @@ def test_with_the_option_the_rounds_of_the_marker_are_measured(suite):
 
     ran.assert_outcomes(passed=1)
     ran.stdout.fnmatch_lines(
-        ["*test_loop (3 rounds, *)", "*resolves*hits*", "* factory * 0 *153* 2.00"]
+        ["*test_loop (3 rounds, *)", "*resolves*hits*", "* factory * 0 *153* 2"]
     )
 
 
@@ -296,8 +296,8 @@ def test_one_table_shows_rates_work_and_ratios_of_all_tests(suite, option):
             "*::test_one (3 rounds, 99 % intervals)",
             "*time/iteration  iterations/s * x plain * nodes/s  resolves  hits  nodes/graph",
             "  plain * 1.00 (*) * - * - * - * -",
-            "  loop * 0 * 603 * 2.00",
-            "  cold * 603 * 0 * 2.00",
+            "  loop * 0 * 603 * 2",
+            "  cold * 603 * 0 * 2",
             "  boost  loop / cold  * (too few rounds to say)",
             "*::test_two (3 rounds, 99 % intervals)",
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 import pytest
 
@@ -104,16 +105,23 @@ def loop(n: int) -> cs.LazyResult[str]:
     return passing(n)
 
 
-@pytest.mark.cascade_bench(iterations=3, rounds=2, baseline="plain")
+@pytest.mark.cascade_bench(iterations=3, rounds=2, baseline="plain", confidence=0.95)
+@pytest.mark.expect_speedup("plain", over="loop", at_least=1)
+@pytest.mark.expect_tps("loop", at_least=1)
+@pytest.mark.expect_cost("loop", between=(1, 1_000), unit="opcodes")
 def test_benchmark_has_results(cascade_bench: CascadeBench) -> None:
-    results: Results = cascade_bench.compare(loop=loop, plain=lambda n: "done")
+    results: Results = cascade_bench.compare(loop=loop, plain=lambda n: "done", result="done")
 
     low, middle, high = results.ratio("loop", "plain")
     rate: float = results["loop"].rate
     hits: int = results["loop"].total("hits")
+    cost: Mapping[str, float] = results["loop"].cost
+    claims: list[str] = [judged.claim.label for judged in results.judged]
     assert low <= middle <= high
     assert rate > 0
     assert hits >= 0
+    assert list(cost) == ["opcodes"]
+    assert claims
     assert list(results) == ["loop", "plain"]
 
 
