@@ -14,10 +14,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from types import FrameType
+from types import BuiltinFunctionType, CodeType, FrameType, MethodDescriptorType
 from typing import Any, Final
 
-from .measure import Records, difference
+from .measure import Records, difference, set_profiler
 from .passes import Entrant, Pass, carry_out
 
 N: Final = 32
@@ -66,7 +66,7 @@ class ProfiledCalls(Counter):
 
     def stop(self) -> None:
         """Count no more."""
-        sys.setprofile(self._before)
+        set_profiler(self._before)
 
     def _profile(self, frame: FrameType, what: str, argument: Any) -> None:
         if what in ("call", "c_call"):
@@ -96,6 +96,7 @@ class TracedOpcodes(Counter):
 
 if sys.version_info >= (3, 12):
     EVENTS = sys.monitoring.events
+    C_FUNCTIONS = (BuiltinFunctionType, MethodDescriptorType)
 
     class Monitored(Counter):
         """Counts through ``sys.monitoring``, beside whatever else monitors, traces or profiles."""
@@ -137,8 +138,12 @@ if sys.version_info >= (3, 12):
         def __init__(self) -> None:
             super().__init__()
             entered = (EVENTS.PY_START, EVENTS.PY_RESUME, EVENTS.PY_THROW)
-            # Of a function written in C only the end is told apart from others'.
-            self.wanted = dict.fromkeys((*entered, EVENTS.C_RETURN, EVENTS.C_RAISE), self._one_more)
+            self.wanted = {**dict.fromkeys(entered, self._one_more), EVENTS.CALL: self._called}
+
+        def _called(self, code: CodeType, offset: int, what: object, argument: object) -> None:
+            """Count functions written in C; others are entered, and counted then."""
+            if type(what) in C_FUNCTIONS:
+                self._one_more()
 
     class MonitoredOpcodes(Monitored):
         """Opcodes."""
@@ -204,9 +209,15 @@ def cost_of(
     else:
         counts = ", ".join(f"{once:,}" for once, _ in seen)
         raise Unsteady(f"passes of {N} iterations took {counts} {unit}")
-    if once == twice:  # it does not iterate: what it costs is what it costs once
-        return once / max(few if few == many else 1, 1)
+    if once == twice and not (yield from _does_more(entrant)):
+        return once / max(few if few == many else 1, 1)  # what it costs, it costs once
     return (twice - once) / (many - few if many > few else N)
+
+
+def _does_more(entrant: Entrant) -> Pass[bool]:
+    """Tell whether a contender does anything more if it is asked for more."""
+    once = yield from _count(entrant, "opcodes", N)
+    return once != (yield from _count(entrant, "opcodes", 2 * N))
 
 
 def _iterations(

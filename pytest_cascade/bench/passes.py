@@ -80,10 +80,14 @@ def carry_out(entrant: Entrant, asked: int, instrument: Instrument) -> Pass[Any]
     instrument.start()
     try:
         made = entrant.factory(asked)
-        if callable(made) and not inspect.isawaitable(made):
-            made = made()
     finally:
         instrument.stop()
+    if callable(made) and not inspect.isawaitable(made):
+        instrument.start()
+        try:
+            made = made()
+        finally:
+            instrument.stop()
     if isinstance(made, LazyResult):
         made = entrant.run(made)
     if not inspect.isawaitable(made):

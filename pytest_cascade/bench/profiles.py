@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import cProfile
 import re
+import zlib
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from .passes import Instrument
+
+LONGEST: Final = 180
+"""Characters of a file's name that tell what is in it."""
 
 
 class Profile(Instrument, Protocol):
@@ -85,6 +89,11 @@ def write(profile: Profile, folder: str, test: str, contender: str) -> str:
     return profile.write(str(Path(folder, file_name(test, contender))))
 
 
-def file_name(test: str, contender: str) -> str:
+def file_name(*parts: str) -> str:
     """Name a file by a test and a contender, with nothing in it that a file system dislikes."""
-    return re.sub(r"[^\w.-]+", "-", f"{test}-{contender}").strip("-.")[:200]
+    name = "-".join(parts)
+    for usual in ("::", "/", "["):
+        name = name.replace(usual, "-")
+    name = name.replace("]", "")
+    plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.")[:LONGEST]
+    return plain if plain == name else f"{plain}-{zlib.crc32(name.encode()):08x}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from typing import TextIO
 
@@ -22,7 +23,9 @@ class Line(Progress):
     def show(self, done: int, planned: int, seconds_left: float) -> None:
         """Write how many rounds are done and how long the others will take."""
         left = f", {seconds_left:.0f} s left" if done else ""
-        self._stream.write(f"{ERASE_LINE}{self._test}: round {done + 1} of {planned}{left}")
+        how_far = f": round {done + 1} of {planned}{left}"
+        room = max(shutil.get_terminal_size().columns - len(how_far) - 1, 0)
+        self._stream.write(f"{ERASE_LINE}{self._test[:room]}{how_far}")
         self._stream.flush()
 
     def clear(self) -> None:

@@ -71,7 +71,8 @@ def _fixtures(item: pytest.Item) -> list[str]:
 def wants_results(config: pytest.Config) -> bool:
     """Tell whether pytest-benchmark is here and measures; under xdist it does not."""
     session = getattr(config, "_benchmarksession", None)
-    return session is not None and not session.disabled
+    is_worker = hasattr(config, "workerinput")
+    return session is not None and not session.disabled and not is_worker
 
 
 def wants_profiles(config: pytest.Config) -> bool:
@@ -150,6 +151,6 @@ def _handover(
 def _dump(stats: pstats.Stats, prefix: str | bool, name: str) -> None:
     """Write a profile where ``--benchmark-cprofile-dump`` says."""
     if prefix:
-        path = Path(f"{prefix}-{file_name(name, '')}.prof")
+        path = Path(f"{prefix}-{file_name(name)}.prof")
         path.parent.mkdir(parents=True, exist_ok=True)
         stats.dump_stats(path)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from reprlib import Repr
 from typing import Any, Final
 
 from pytest_cascade.errors import UnexpectedValue
 
 FIRST_VALUE: Final = object()
 """Stands for an expected value: a contender's first round says what its others come to."""
+
+_SHORT: Final = Repr()
+_SHORT.maxstring = _SHORT.maxother = 200
 
 CURE: Final = "give the right one as result=, or result=unittest.mock.ANY to accept all"
 
@@ -41,14 +45,13 @@ class ValueCheck:
         try:
             is_right = _are_equal(value, expected)
         except Exception as error:
+            both = f"{_SHORT.repr(value)} and {_SHORT.repr(expected)}"
             raise UnexpectedValue(
-                f"{contender}, {where}: {value!r} and {expected!r} cannot be compared: {error!r}; "
-                f"{CURE}"
+                f"{contender}, {where}: {both} cannot be compared: {error!r}; {CURE}"
             ) from error
         if not is_right:
-            raise UnexpectedValue(
-                f"{contender}, {where}: came to {value!r}, {said} {expected!r}; {CURE}"
-            )
+            came = f"came to {_SHORT.repr(value)}, {said} {_SHORT.repr(expected)}"
+            raise UnexpectedValue(f"{contender}, {where}: {came}; {CURE}")
 
 
 def _defined_by(cls: type) -> set[str]:

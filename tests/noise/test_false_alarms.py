@@ -1,6 +1,6 @@
 """How often noise alone fails a claim, and how often a true difference is caught.
 
-Takes some twenty minutes and a machine that is otherwise quiet, so it runs only if asked for::
+Takes some ten minutes and a machine that is otherwise quiet, so it runs only if asked for::
 
     pytest -m noise -s tests/noise
 
@@ -140,7 +140,9 @@ def theirs(pytester: pytest.Pytester, code: Code) -> list[dict[str, float]]:
     for function in code:
         tests = THEIRS.format(batch=BATCH, function=function, n=N[function])
         pytester.makepyfile(test_theirs=dedented(SUITE + tests))
-        pytester.runpytest_subprocess("--benchmark-json=saved.json", "test_theirs.py")
+        pytester.runpytest_subprocess(
+            "--benchmark-json=saved.json", "--benchmark-max-time=0.4", "test_theirs.py"
+        )
         saved = json.loads((pytester.path / "saved.json").read_text())
         stats.append([each["stats"] for each in saved["benchmarks"]])
     return [

@@ -45,6 +45,15 @@ KEEPING = f"""
 Costs = dict[str, dict[str, float]]
 
 
+class Broken(Exception):
+    """The tests that count do not even pass: no bug that is known."""
+
+
+def limit(reason: str, *, when: bool = True) -> pytest.MarkDecorator:
+    """What the README's section on limits says; a cure makes the test pass and so fail."""
+    return pytest.mark.xfail(when, reason=reason, raises=AssertionError)
+
+
 def written(source: str) -> str:
     return dedent(KEEPING) + dedent(source)
 
@@ -55,7 +64,8 @@ def counted(suite: Any, source: str, *args: str, run: str = "run") -> dict[str, 
     for old in folder.glob("*.json"):
         old.unlink()
     ran = getattr(suite, run)(written(source), *args)
-    assert ran.ret == 0, ran.stdout.str()
+    if ran.ret != 0:
+        raise Broken(ran.stdout.str())
     return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
 
 
@@ -150,7 +160,6 @@ def test_python_loops_cost_the_calls_counted_by_hand(suite):
     }
 
 
-@pytest.mark.xfail(HAS_MONITORING, reason="sys.monitoring tells of classes and of callables too")
 def test_of_a_class_or_a_callable_only_the_functions_behind_it_count(suite):
     found = counted(
         suite,
@@ -170,7 +179,7 @@ def test_of_a_class_or_a_callable_only_the_functions_behind_it_count(suite):
         @FREE
         def test_loops(cascade_bench):
             keep(cascade_bench.compare(
-                made=lambda n: [Initialised() for _ in range(n)],
+                made=lambda n: [Initialised().value for _ in range(n)],
                 types=lambda n: [type(f()) for _ in range(n)],
                 called=called,
             ))
@@ -180,7 +189,6 @@ def test_of_a_class_or_a_callable_only_the_functions_behind_it_count(suite):
     assert calls(found["all"]) == {"made": 1, "types": 1, "called": 1}
 
 
-@pytest.mark.xfail(HAS_MONITORING, reason="sys.monitoring tells of classes and of callables too")
 def test_engine_loops_cost_what_the_guard_of_the_hot_path_says(suite):
     found = counted(
         suite,
@@ -278,18 +286,16 @@ def test_a_factory_that_ignores_n_costs_what_one_call_costs(suite):
         @FREE
         def test_loops(cascade_bench):
             keep(cascade_bench.compare(
-                one=lambda n: f(), nine=lambda n: [f() for _ in range(9)],
+                one=lambda n: f(), three=lambda n: (f(), f(), f()),
             ))
         """,
     )
 
-    one, nine = calls(found["all"]).values()
+    one, three = calls(found["all"]).values()
     assert 2 <= one <= 4
-    # A comprehension is a call of its own on Python 3.11.
-    assert nine - one == (8 if HAS_MONITORING else 9)
+    assert three - one == 2
 
 
-@pytest.mark.xfail(reason="a `callable()` of the plugin is counted too")
 def test_of_a_factory_that_ignores_n_only_its_own_calls_count(suite):
     found = counted(
         suite,
@@ -303,7 +309,6 @@ def test_of_a_factory_that_ignores_n_only_its_own_calls_count(suite):
     assert found["all"]["one"] == {"calls": 2}
 
 
-@pytest.mark.xfail(reason="taken for one that ignores n, so that what a pass costs once is told")
 def test_a_loop_that_calls_nothing_costs_nothing(suite):
     found = counted(
         suite,
@@ -378,7 +383,7 @@ def test_the_number_is_the_same_with_and_without_the_option(suite):
     assert measured == plain
 
 
-@pytest.mark.xfail(reason="passes agree before a plan is written out that each uses a few times")
+@limit("passes agree before a plan is written out that each uses a few times")
 def test_the_number_of_short_runs_is_the_same_with_and_without_the_option(suite):
     source = """
         @FREE
@@ -390,7 +395,7 @@ def test_the_number_of_short_runs_is_the_same_with_and_without_the_option(suite)
     assert counted(suite, source, "--cascade-bench") == counted(suite, source)
 
 
-@pytest.mark.xfail(reason="a spied solver keeps its first 1,000 calls, for one call more each")
+@limit("a spied solver keeps its first 1,000 calls, for one call more each")
 def test_the_number_of_misses_is_the_same_with_and_without_the_option(suite):
     source = """
         @FREE
@@ -403,7 +408,7 @@ def test_the_number_of_misses_is_the_same_with_and_without_the_option(suite):
     assert counted(suite, source, "--cascade-bench") == counted(suite, source)
 
 
-@pytest.mark.xfail(reason="the plugin's spied solver is counted too")
+@limit("the plugin's spied solver is counted too")
 def test_an_engine_of_the_plugin_costs_no_more_than_one_s_own(suite):
     found = counted(
         suite,
@@ -430,7 +435,7 @@ def test_the_number_is_the_same_in_sync_and_async_tests(suite, asyncio_mode):
     assert found["async"] == found["sync"]
 
 
-@pytest.mark.xfail(reason="coroutines of the test that await it are resumed, and counted too")
+@limit("coroutines of the test that await it are resumed, and counted too")
 def test_what_yields_to_the_loop_costs_the_same_in_sync_and_async_tests(suite):
     source = """
         async def yields(n):
@@ -503,7 +508,7 @@ def test_observers_and_count_markers_add_nothing(suite):
             keep(cascade_bench.compare(**contenders()), "alone")
 
         @FREE
-        @pytest.mark.expect_hits(at_most(20))
+        @pytest.mark.expect_cache_hits(at_most(21))
         @pytest.mark.expect_resolves(at_most(21))
         @pytest.mark.expect_iterations(at_most(21))
         def test_watched(cascade_bench):
@@ -689,7 +694,7 @@ def test_results_give_the_costs_of_all_contenders_in_the_units_claimed(suite):
         """
         @pytest.mark.expect_cost("one", at_most=1)
         def test_calls(cascade_bench):
-            keep(cascade_bench.compare(one=one_call, generator=lambda n: sum(f() for _ in range(n))))
+            keep(cascade_bench.compare(one=one_call, two=lambda n: [abs(f()) for _ in range(n)]))
 
         @FREE
         @FREE_OPCODES
@@ -698,15 +703,10 @@ def test_results_give_the_costs_of_all_contenders_in_the_units_claimed(suite):
 
         def test_nothing_claimed(cascade_bench):
             assert cascade_bench(one_call).cost == {}
-
-        @pytest.mark.expect_cost(at_most=1)
-        @pytest.mark.expect_cost(at_most=None)
-        def test_lifted(cascade_bench):
-            cascade_bench(lambda n: [abs(f()) for _ in range(n)])
         """,
     )
 
-    assert found["all"] == {"one": {"calls": 1}, "generator": {"calls": 2}}
+    assert found["all"] == {"one": {"calls": 1}, "two": {"calls": 2}}
 
 
 def test_the_table_shows_costs_of_all_contenders_in_the_unit_claimed(suite):
@@ -842,7 +842,7 @@ def test_count_markers_judge_the_rounds_alone(suite, option):
 
         @pytest.mark.expect_iterations(11)
         @pytest.mark.expect_resolves(0)
-        @pytest.mark.expect_hits(11)
+        @pytest.mark.expect_cache_hits(11)
         def test_right(cascade_bench):
             found = cascade_bench(countdown)
             assert {each.work.iterations for each in found.rounds} == {11}
@@ -965,9 +965,9 @@ def test_tracers_and_profilers_are_back_afterwards(suite, unit, way):
     )
 
 
-@pytest.mark.xfail(not HAS_MONITORING, reason="f_trace_lines of what outlives the pass stays off")
+@limit("f_trace_lines of what outlives the pass stays off", when=not HAS_MONITORING)
 def test_lines_of_a_generator_that_outlives_the_count_are_traced_again(suite):
-    counted(
+    found = counted(
         suite,
         """
         def kept():
@@ -989,16 +989,17 @@ def test_lines_of_a_generator_that_outlives_the_count_are_traced_again(suite):
             sys.settrace(trace)
             next(generator)
             sys.settrace(before)
-            assert len(lines) >= 3
+            Path(__file__).with_name("all.json").write_text(json.dumps(len(lines)))
 
         import unittest.mock
         """,
     )
 
+    assert found["all"] == 3
 
-@pytest.mark.xfail(not HAS_MONITORING, reason="sys.setprofile does not take it back")
+
 def test_a_profiler_written_in_c_is_no_obstacle(suite):
-    counted(
+    found = counted(
         suite,
         """
         import cProfile
@@ -1009,12 +1010,17 @@ def test_a_profiler_written_in_c_is_no_obstacle(suite):
             profile = cProfile.Profile()
             profile.enable()
             try:
-                assert cascade_bench(one_call).cost == {"calls": 1}
+                keep(cascade_bench.compare(one=one_call))
+            except TypeError:  # 'Profile' object is not callable
+                pass
             finally:
+                sys.setprofile(None)
                 profile.disable()
                 sys.setprofile(before)
         """,
     )
+
+    assert found.get("all") == {"one": {"calls": 1}}
 
 
 # -- sys.monitoring -------------------------------------------------------------------------------
@@ -1025,7 +1031,10 @@ TOOLS = """
         return [sys.monitoring.get_tool(tool) for tool in range(6)]
 """
 
-monitoring = pytest.mark.skipif(not HAS_MONITORING, reason="Python 3.11 has no sys.monitoring")
+
+def monitoring(test: Any) -> Any:
+    """Keep a test where there is ``sys.monitoring``; Python 3.11 has none."""
+    return test if HAS_MONITORING else None
 
 
 @monitoring
@@ -1067,34 +1076,41 @@ def test_a_monitoring_tool_in_use_goes_on_and_no_other_stays(suite, unit, way):
 
 
 @monitoring
-@pytest.mark.parametrize("tool", range(6))
-def test_a_monitoring_tool_does_not_disturb_the_number(suite, tool):
-    counted(
+def test_monitoring_tools_do_not_disturb_the_number(suite):
+    found = counted(
         suite,
         TOOLS
-        + f"""
+        + """
+    FREE_TOOLS = [tool for tool, name in enumerate(tools()) if name is None]
+
     @FREE
-    def test_loop(cascade_bench):
-        if tools()[{tool}] is not None:
-            pytest.skip("somebody else looks")
+    @FREE_OPCODES
+    @pytest.mark.parametrize("tool", [None, *FREE_TOOLS])
+    def test_loop(cascade_bench, tool):
         events = sys.monitoring.events
-        watched = events.PY_START | events.CALL | events.LINE
-        sys.monitoring.use_tool_id({tool}, "mine")
+        callbacks = {
+            events.PY_START: lambda *_: f(),
+            events.LINE: lambda *_: f(),
+            events.CALL: lambda *_: sys.monitoring.DISABLE,
+        }
+        if tool is not None:
+            sys.monitoring.use_tool_id(tool, "mine")
+            for event, callback in callbacks.items():
+                sys.monitoring.register_callback(tool, event, callback)
+            sys.monitoring.set_events(tool, sum(callbacks))
         try:
-            for event in (events.PY_START, events.LINE):
-                sys.monitoring.register_callback({tool}, event, lambda *_: f())
-            sys.monitoring.register_callback(
-                {tool}, events.CALL, lambda *_: sys.monitoring.DISABLE
-            )
-            sys.monitoring.set_events({tool}, watched)
-            assert cascade_bench(one_call).cost == {{"calls": 1}}
+            keep(cascade_bench.compare(one=one_call), str(tool))
         finally:
-            sys.monitoring.set_events({tool}, 0)
-            for event in (events.PY_START, events.LINE, events.CALL):
-                sys.monitoring.register_callback({tool}, event, None)
-            sys.monitoring.free_tool_id({tool})
+            if tool is not None:
+                sys.monitoring.set_events(tool, 0)
+                for event in callbacks:
+                    sys.monitoring.register_callback(tool, event, None)
+                sys.monitoring.free_tool_id(tool)
     """,
     )
+
+    assert len(found) >= 4
+    assert all(costs == found["None"] for costs in found.values())
 
 
 @monitoring

@@ -3,7 +3,6 @@
 import json
 import pstats
 import re
-import sys
 from textwrap import dedent
 
 import pytest
@@ -648,7 +647,6 @@ def test_workers_measure_and_the_table_is_told_once(inner):
     assert rows(result) == []
 
 
-@pytest.mark.xfail(not IS_OFF_ON_WORKERS, reason="workers hand over and save", strict=True)
 def test_workers_save_nothing(inner):
     inner.run_apart(
         COMPARED,
@@ -816,7 +814,6 @@ def test_tracers_are_back_after_an_error(inner):
     inner.measure(failing + "    IN_ROUNDS = None")
 
 
-@pytest.mark.xfail(sys.version_info < (3, 12), reason="Profile is no function", strict=True)
 def test_a_profiler_written_in_c_goes_on_afterwards(inner):
     inner.measure(
         """
