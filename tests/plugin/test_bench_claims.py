@@ -224,6 +224,17 @@ def test_a_claim_without_a_benchmark_fails(suite, mark, option):
     result.stdout.fnmatch_lines([f"E *UnexpectedWork: {mark}: no benchmark ran in this test"])
 
 
+def test_a_claim_that_is_lifted_needs_no_benchmark(suite):
+    result = suite.run("""
+        pytestmark = pytest.mark.expect_tps(at_least=1)
+
+        @pytest.mark.expect_tps(at_least=None)
+        def test_it(): ...
+    """)
+
+    result.assert_outcomes(passed=1)
+
+
 @pytest.mark.parametrize("option", [(), ("--cascade-bench",)])
 def test_a_claim_about_nobody_fails_and_names_the_contenders(suite, option):
     result = suite.run(marked('expect_speedup("quick", over="slwo", at_least=1)'), *option)
