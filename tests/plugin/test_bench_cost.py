@@ -135,7 +135,7 @@ def test_python_loops_cost_the_calls_counted_by_hand(suite):
                 builtin=lambda n: [abs(-1) for _ in range(n)],
                 method_of_c=lambda n: [",".join("ab") for _ in range(n)],
                 unpacked=lambda n: [max(*(1, 2), key=abs) for _ in range(n)],
-                called=lambda n: lambda: one_call(n),
+                called=lambda n: lambda: [abs(f()) for _ in range(n)],
                 generators=generators,
                 throws=throws,
                 raising=raising,
@@ -151,7 +151,7 @@ def test_python_loops_cost_the_calls_counted_by_hand(suite):
         "builtin": 1,
         "method_of_c": 1,
         "unpacked": 1,
-        "called": 1,
+        "called": 2,
         "generators": 4,
         "throws": 2,
         "raising": 1,
@@ -239,6 +239,25 @@ def test_an_engine_made_in_the_factory_costs_as_much_an_iteration(suite):
     )
 
     assert found["all"]["made"] == found["all"]["kept"]
+
+
+def test_an_iteration_is_one_that_the_engine_counts(suite):
+    found = counted(
+        suite,
+        """
+        @FREE
+        def test_loops(cascade_bench):
+            keep(cascade_bench.compare(
+                as_many=countdown,
+                twice_as_many=lambda n: countdown(2 * n),
+                always_200=lambda n: countdown(199),
+            ))
+        """,
+    )
+
+    as_many, twice_as_many, always_200 = calls(found["all"]).values()
+    assert twice_as_many == as_many
+    assert as_many < always_200 < 2 * as_many
 
 
 def test_time_slices_do_not_disturb_the_number(suite):
