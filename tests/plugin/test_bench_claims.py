@@ -36,7 +36,7 @@ CONTENDERS = """
 
 """
 
-FEW = "@pytest.mark.cascade_bench(iterations=50, rounds=10)"
+FEW = "@pytest.mark.cascade_bench(iterations=500, rounds=16)"
 
 TEST = """
     def test_it(cascade_bench):
@@ -132,9 +132,18 @@ def test_speed_is_judged_only_where_it_is_measured(suite):
     suite.run(marked(*marks)).assert_outcomes(passed=1)
 
 
+NEVER_CLEAR = marked(
+    'expect_speedup("one", over="other", between=(1, 1), confidence=1 - 1e-12)',
+    test="""
+    def test_it(cascade_bench):
+        cascade_bench.compare(one=slow, other=slow)
+    """,
+)
+"""The same code twice: at so high a confidence no run of bad luck settles it."""
+
 UNCLEAR = ('expect_speedup("quick", over="slow", at_least=2)',)
 TOO_FEW = ("--cascade-bench", "--cascade-bench-max-time=0", "-o", "cascade_bench_rounds=2")
-ONCE = "@pytest.mark.cascade_bench(iterations=50)"
+ONCE = "@pytest.mark.cascade_bench(iterations=500)"
 
 
 def test_what_is_unclear_is_told_and_passes(suite):
@@ -167,33 +176,21 @@ def test_there_are_rounds_enough_to_settle_a_claim(suite):
 
 def test_rounds_are_doubled_while_a_claim_is_unclear(suite):
     result = suite.run(
-        marked(
-            'expect_speedup("one", over="other", between=(0.9999, 1.0001))',
-            test="""
-    def test_it(cascade_bench):
-        cascade_bench.compare(one=slow, other=slow)
-    """,
-        ),
+        NEVER_CLEAR,
         "--cascade-bench",
     )
 
-    result.stdout.fnmatch_lines(["*::test_it (160 rounds, *", "*look 5 of 5)"])
+    result.stdout.fnmatch_lines(["*::test_it (704 rounds, *", "*look 5 of 5)"])
 
 
 def test_no_rounds_are_added_when_the_time_is_up(suite):
     result = suite.run(
-        marked(
-            'expect_speedup("one", over="other", between=(0.9999, 1.0001))',
-            test="""
-    def test_it(cascade_bench):
-        cascade_bench.compare(one=slow, other=slow)
-    """,
-        ),
+        NEVER_CLEAR,
         "--cascade-bench",
         "--cascade-bench-max-time=0.000001",
     )
 
-    result.stdout.fnmatch_lines(["*::test_it (10 rounds, *", "*look 1 of 5)"])
+    result.stdout.fnmatch_lines(["*::test_it (44 rounds, *", "*look 1 of 5)"])
 
 
 @pytest.mark.parametrize(
