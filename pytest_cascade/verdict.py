@@ -37,10 +37,10 @@ def verdict_of(
         return UnexpectedWork("\n".join(window.complaints.values()))
     try:
         found = _violations(item, window, records)
+        if not found:
+            return _unmeasured(item, window)
     except MarkerError as error:
         return error
-    if not found:
-        return _unmeasured(item, window)
     return UnexpectedWork(failure_text(item.config, found, records))
 
 
