@@ -71,12 +71,17 @@ def _is_positive(value: Any) -> bool:
     return _is_int(value) and value > 0
 
 
+def is_number(value: object) -> bool:
+    """Tell whether ``value`` is an int or a float; a bool is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _is_duration(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+    return is_number(value) and value > 0
 
 
 def _is_confidence(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0.5 <= value < 1
+    return is_number(value) and 0.5 <= value < 1
 
 
 def _are_ratios(value: Any) -> bool:

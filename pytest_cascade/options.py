@@ -98,8 +98,17 @@ SETTINGS: Final = pytest.StashKey[Settings]()
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Tell pytest our flags and ini values."""
+    """Tell pytest our flags and ini values.
+
+    Paths are made absolute, for the workers of xdist may be elsewhere.
+    """
     group = parser.getgroup("cascade", "work of graph engines")
+    _add_flags_of_benchmarks(group)
+    _add_flags_of_recording(group)
+    _add_ini_values(parser)
+
+
+def _add_flags_of_benchmarks(group: pytest.OptionGroup) -> None:
     group.addoption(
         "--cascade-bench",
         action="store_true",
@@ -120,7 +129,6 @@ def add_options(parser: pytest.Parser) -> None:
         default=None,
         help="with --cascade-bench: fail each test with a claim about speed that stays unclear",
     )
-    # Absolute paths, for the workers of xdist may be elsewhere.
     group.addoption(
         "--cascade-bench-profile",
         metavar="DIR",
@@ -128,6 +136,9 @@ def add_options(parser: pytest.Parser) -> None:
         help="with --cascade-bench: write a profile of one more round of each contender to DIR, "
         "by pyinstrument if it is installed, else by cProfile",
     )
+
+
+def _add_flags_of_recording(group: pytest.OptionGroup) -> None:
     group.addoption(
         "--cascade-record",
         metavar="PATH",
@@ -153,6 +164,9 @@ def add_options(parser: pytest.Parser) -> None:
         default=None,
         help="show what every test planned and why, not only what failing ones did",
     )
+
+
+def _add_ini_values(parser: pytest.Parser) -> None:
     parser.addini(
         "cascade_bench_rounds",
         "rounds that cascade_bench measures at least, where no marker says otherwise",
@@ -233,12 +247,12 @@ def _positive(config: pytest.Config, name: str) -> int:
 
 
 def _confidence(config: pytest.Config) -> float:
-    text = str(config.getini("cascade_bench_confidence"))
+    from .keyword_marks import BENCH_OPTIONS
+
+    rule, text = BENCH_OPTIONS["confidence"], str(config.getini("cascade_bench_confidence"))
     value = _number(text)
-    if not 0.5 <= value < 1:
-        raise pytest.UsageError(
-            f"cascade_bench_confidence must be a number from 0.5 to below 1, got {text!r}"
-        )
+    if not rule.admits(value):
+        raise pytest.UsageError(f"cascade_bench_confidence must be {rule.expected}, got {text!r}")
     return value
 
 

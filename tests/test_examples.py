@@ -25,6 +25,13 @@ def run_example(pytester: pytest.Pytester, name: str, *options: str) -> pytest.R
     return pytester.runpytest_subprocess("-p", "no:randomly", *options)
 
 
+def failure_shown_in(example: Path) -> list[str]:
+    """The indented lines of a module's docstring."""
+    docstring = ast.get_docstring(ast.parse(example.read_text()))
+    assert docstring is not None
+    return [line.strip() for line in docstring.splitlines() if line.startswith("    ")]
+
+
 def test_there_are_examples():
     assert len(list(EXAMPLES.glob("test_*.py"))) >= 3
 
@@ -92,9 +99,7 @@ def test_loop_examples_measure_and_judge(pytester: pytest.Pytester):
 
 @pytest.mark.slow
 def test_the_benchmark_that_lies_is_caught_as_its_example_says(pytester: pytest.Pytester):
-    docstring = ast.get_docstring(ast.parse((EXAMPLES / "test_loop_performance.py").read_text()))
-    assert docstring is not None
-    shown = [line.strip() for line in docstring.splitlines() if line.startswith("    ")]
+    shown = failure_shown_in(EXAMPLES / "test_loop_performance.py")
 
     ran = run_example(pytester, "test_loop_performance.py", "--runxfail", "-k", "caught")
 
@@ -112,9 +117,7 @@ def test_another_engines_example_holds_in_a_folder_of_its_own(pytester: pytest.P
 
 @pytest.mark.slow
 def test_failure_of_another_engine_reads_as_its_example_says(pytester: pytest.Pytester):
-    docstring = ast.get_docstring(ast.parse((ANOTHER_ENGINE / "test_toy_engine.py").read_text()))
-    assert docstring is not None
-    shown = [line.strip() for line in docstring.splitlines() if line.startswith("    ")]
+    shown = failure_shown_in(ANOTHER_ENGINE / "test_toy_engine.py")
 
     ran = run_example(pytester, "another_engine", "--runxfail", "-k", "numbers_in_the_formula")
 

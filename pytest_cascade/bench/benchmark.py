@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import cProfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pytest_cascade.errors import UnexpectedWork
@@ -80,8 +80,8 @@ class Benchmark:
             for claim, name in self.claims
             if claim.figure == "cost"
         ]
-        judged = {each: judge.judged[each] for each in judge.claims}
-        return self._results(contenders, [*judged.values(), *costs])
+        speeds = [judge.judged[each] for each in judge.claims]
+        return self._results(contenders, [*speeds, *costs])
 
     def _measurement(self, judge: Judge) -> Measurement:
         def suffices(contenders: Mapping[str, Contender]) -> bool:
@@ -99,12 +99,12 @@ class Benchmark:
         )
 
     def _results(
-        self, contenders: Mapping[str, Contender], judged: Iterable[Judged] = ()
+        self, contenders: Mapping[str, Contender], judged: Sequence[Judged] = ()
     ) -> Results:
         return Results(
             contenders,
             confidence=self.confidence,
-            judged=[*judged],
+            judged=judged,
             gc_was_on=not self.schedule.disable_gc,
         )
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from pytest_cascade.errors import MarkerError
-from pytest_cascade.keyword_marks import BENCH_OPTIONS
+from pytest_cascade.keyword_marks import BENCH_OPTIONS, is_number
 
 from .judgement import Claim, Figure
 
@@ -105,7 +105,7 @@ def _bounds(mark: pytest.Mark) -> tuple[float | None, float | None]:
         return _both(mark, given["between"])
     least, most = given.get("at_least"), given.get("at_most")
     for name, value in given.items():
-        if value is not None and not (_is_number(value) and value >= 0):
+        if value is not None and not _is_bound(value):
             raise MarkerError(f"{mark.name}: {name} must be a number >= 0, got {value!r}")
     _check_order(mark, least, most)
     return least, most
@@ -115,7 +115,7 @@ def _both(mark: pytest.Mark, value: Any) -> tuple[float | None, float | None]:
     if value is None:
         return None, None
     is_pair = isinstance(value, tuple | list) and len(value) == 2
-    if not is_pair or not all(_is_number(each) and each >= 0 for each in value):
+    if not is_pair or not all(map(_is_bound, value)):
         raise MarkerError(f"{mark.name}: between must be two numbers >= 0, got {value!r}")
     least, most = value
     _check_order(mark, least, most)
@@ -127,5 +127,5 @@ def _check_order(mark: pytest.Mark, least: float | None, most: float | None) -> 
         raise MarkerError(f"{mark.name}: {least!r} is more than {most!r}")
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _is_bound(value: Any) -> bool:
+    return is_number(value) and 0 <= value < math.inf

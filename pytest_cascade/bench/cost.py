@@ -12,6 +12,7 @@ from __future__ import annotations
 import gc
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import BuiltinFunctionType, CodeType, FrameType, MethodDescriptorType
@@ -37,7 +38,7 @@ class NoInstrument:
         """Do nothing."""
 
 
-class Counter:
+class Counter(ABC):
     """Counts events of one kind in the thread that starts it."""
 
     def __init__(self) -> None:
@@ -46,13 +47,13 @@ class Counter:
         self.starts = 0
         """How often it was started: each time it counts a little of itself."""
 
+    @abstractmethod
     def start(self) -> None:
         """Count from here."""
-        raise NotImplementedError
 
+    @abstractmethod
     def stop(self) -> None:
         """Count no more, and let whoever watched before watch again."""
-        raise NotImplementedError
 
 
 class ProfiledCalls(Counter):
@@ -170,8 +171,6 @@ else:
         "calls": ProfiledCalls,
         "opcodes": TracedOpcodes,
     }
-
-UNITS: Final = tuple(COUNTERS)
 
 
 class Unsteady(Exception):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -138,8 +138,4 @@ def _judge_figures(item: pytest.Item, judged: Iterable[Judged]) -> None:
     if wrong:
         kinds = {each.claim.figure for each in wrong}
         raised = UnexpectedWork if kinds == {"cost"} else UnexpectedSpeed
-        raise raised("\n".join(_texts(wrong)))
-
-
-def _texts(judged: Iterable[Judged]) -> Iterator[str]:
-    yield from (figures.verdict_line(each) for each in judged)
+        raise raised("\n".join(map(figures.verdict_line, wrong)))

@@ -49,7 +49,7 @@ def tell(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if settings.bench_held_back:
         reporter.write_line(HELD_BACK)
     if settings.bench:
-        _tell_benches(reporter, config)
+        _tell_benches(reporter)
     if settings.explain:
         _tell_timelines(reporter, config)
     lines = [*_work(reports)] if config.get_verbosity() > QUIET else []
@@ -91,7 +91,7 @@ def _times(count: int, what: str) -> str:
     return f"{count:,} {plural(count, what)}"
 
 
-def _tell_benches(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def _tell_benches(reporter: pytest.TerminalReporter) -> None:
     measured = [*carried(reporter, "benches")]
     if measured:
         from .benchmark import table, unclear

@@ -9,6 +9,7 @@ import sys
 from textwrap import dedent
 
 import pytest
+from toys import ENGINE, OFFER, PROBE
 
 from pytest_cascade.bench.measure import (
     LONG_ENOUGH_NS,
@@ -785,56 +786,6 @@ def test_progress_is_silent_where_there_is_no_terminal(inner):
 
 # Other engines.
 
-TOY = """
-listeners = []
-compiled = set()
-
-
-def tell(kind, op, name="", **more):
-    for listener in tuple(listeners):
-        listener(kind, op, name, **more)
-
-
-def compute(formula):
-    tell("cache", "hit" if formula in compiled else "miss", formula)
-    if formula not in compiled:
-        compiled.add(formula)
-        tell("resolve", "compile", formula, reason="first_seen")
-    tell("task", "start", formula)
-"""
-
-PROBE = """
-from pytest_cascade import Event
-
-BY_EVENT = ("resolves", "lookups", "hits", "misses", "evictions", "executions", "attempts")
-
-
-class Probe:
-    engine = "toy"
-    triggers = ("toylib",)
-
-    def capabilities(self):
-        return dict.fromkeys((*BY_EVENT, "iterations", "reuses"), "exact")
-
-    def attach(self, emit):
-        import toylib
-
-        self.emit = emit
-        toylib.listeners.append(self.hear)
-
-    def detach(self):
-        import toylib
-
-        toylib.listeners.remove(self.hear)
-
-    def hear(self, kind, op, name="", **more):
-        self.emit(Event(self.engine, kind, op, name, **more))
-
-
-def pytest_cascade_probes():
-    return [Probe()]
-"""
-
 TWO_ENGINES = """
     import toylib
 
@@ -868,7 +819,7 @@ TWO_ENGINES = """
 
 @pytest.mark.parametrize("option", [(), ("--cascade-bench",)])
 def test_markers_for_another_engine_judge_each_round(suite, inner, option):
-    suite.pytester.makepyfile(toylib=TOY, conftest=PROBE)
+    suite.pytester.makepyfile(toylib=ENGINE, toyprobe=PROBE, conftest=OFFER.format(members="pass"))
 
     result = inner(TWO_ENGINES, *option)
 

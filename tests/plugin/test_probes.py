@@ -6,77 +6,12 @@ from textwrap import dedent
 from threading import Thread
 
 import pytest
+from toys import ENGINE, OFFER, PROBE
 
 from pytest_cascade.probes.base import EVENT_COUNTERS, Event
 from pytest_cascade.work.record import COUNTERS
 from pytest_cascade.work.recorder import Ear, Recorder
 from pytest_cascade.work.window import Window
-
-ENGINE = '''
-"""An engine: compiles a formula when it first sees it, and tells its listeners."""
-
-listeners = []
-compiled = set()
-
-
-def tell(kind, op, name="", **more):
-    for listener in tuple(listeners):
-        listener(kind, op, name, **more)
-
-
-def compute(formula):
-    tell("cache", "hit" if formula in compiled else "miss", formula)
-    if formula not in compiled:
-        compiled.add(formula)
-        tell("resolve", "compile", formula, reason="first_seen")
-    tell("task", "start", formula)
-'''
-
-PROBE = """
-from pytest_cascade import Event
-
-BY_EVENT = ("resolves", "lookups", "hits", "misses", "evictions", "executions", "attempts")
-
-
-class ToyProbe:
-    engine = "toy"
-    triggers = ("toylib",)
-    counted = dict.fromkeys((*BY_EVENT, "iterations", "reuses"), "exact")
-
-    def capabilities(self):
-        return self.counted
-
-    def attach(self, emit):
-        import toylib
-
-        self.emit = emit
-        toylib.listeners.append(self.hear)
-
-    def detach(self):
-        import toylib
-
-        toylib.listeners.remove(self.hear)
-
-    def hear(self, kind, op, name="", **more):
-        self.emit(Event(self.engine, kind, op, name, **more))
-
-
-def told(text):
-    with open("told.txt", "a") as file:
-        print(text, file=file)
-"""
-
-OFFER = """
-from toyprobe import ToyProbe, told
-
-
-class Probe(ToyProbe):
-    {members}
-
-
-def pytest_cascade_probes():
-    return [Probe()]
-"""
 
 
 @dataclass(frozen=True)
