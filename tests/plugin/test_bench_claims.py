@@ -70,6 +70,20 @@ def test_bad_arguments_fail_the_collection_on_workers(suite):
     result.stdout.fnmatch_lines(["*test_inner.py:*: expect_tps: no bound given, *"])
 
 
+def test_late_mark_that_makes_no_sense_fails_its_test(suite):
+    result = suite.run("""
+        @pytest.fixture(autouse=True)
+        def late(request):
+            request.node.add_marker(pytest.mark.expect_tps())
+
+        def test_it(): ...
+    """)
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E *MarkerError: test_inner.py:*: expect_tps: no bound given, *"])
+    result.stdout.no_fnmatch_line("*judging.py*")
+
+
 def test_two_claims_about_one_subject_stand_at_two_levels_only(suite):
     result = suite.run(marked("expect_tps(at_least=1)", "expect_tps(at_least=2)"))
 
