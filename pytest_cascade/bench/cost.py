@@ -244,7 +244,6 @@ def _bare() -> Iterator[None]:
     from cascade_core.testing import bare_runs
 
     collects = gc.isenabled()
-    gc.collect()
     gc.disable()
     try:
         with bare_runs():

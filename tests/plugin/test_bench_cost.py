@@ -895,6 +895,24 @@ def test_the_garbage_collector_is_off_while_it_counts_and_on_after(suite):
     )
 
 
+def test_no_garbage_is_collected_for_the_sake_of_counting(suite):
+    """A full collection takes long where thousands of tests are in memory."""
+    counted(
+        suite,
+        """
+        @FREE
+        def test_loop(cascade_bench):
+            collections = []
+            gc.callbacks.append(lambda phase, info: collections.append(info["generation"]))
+            try:
+                cascade_bench(lambda n: None)
+            finally:
+                gc.callbacks.pop()
+            assert 2 not in collections
+        """,
+    )
+
+
 def test_a_garbage_collector_that_was_off_stays_off(suite):
     counted(
         suite,
