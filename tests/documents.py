@@ -2,18 +2,23 @@
 
 A Python block with tests is a suite, and runs with the document's ini block. The blocks without a
 language that follow it show how its failure reads; a suite that none follows passes. Any other
-Python block is a program of its own.
+Python block is a program of its own. Shell and YAML blocks are commands for the suite before them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import yaml
 from markdown_it import MarkdownIt
 
 DOCUMENTS = sorted((Path(__file__).parents[1] / "docs").glob("*.md"))
+
+PROGRAMS = ("pip ", "pytest ")
+"""How the commands begin that a CI service is told to run."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +37,12 @@ class Block:
 
 @dataclass(frozen=True)
 class Suite:
-    """A Python block with tests, and the failures that are shown of it."""
+    """A Python block with tests, the failures that are shown of it, and what else is run on it."""
 
     block: Block
     ini: str
     failures: list[str] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
 
 
 def blocks(document: Path) -> list[Block]:
@@ -58,22 +64,40 @@ def suites() -> Iterator[Suite]:
     """Give all suites of all documents.
 
     Raises:
-        ValueError: a document has an output that no suite precedes.
+        ValueError: a document has an output or a command that no suite precedes.
     """
     for document in DOCUMENTS:
         ini = "".join(block.text for block in blocks(document) if block.language == "ini")
-        suite: Suite | None = None
+        found: list[Suite] = []
         for block in blocks(document):
             if has_tests(block):
-                if suite is not None:
-                    yield suite
-                suite = Suite(block, ini)
-            elif block.language == "":
-                if suite is None:
-                    raise ValueError(f"{block.place}: no suite precedes this output")
-                suite.failures.append(block.text)
-        if suite is not None:
-            yield suite
+                found.append(Suite(block, ini))
+            elif block.language in ("", "sh", "yaml"):
+                if not found:
+                    raise ValueError(f"{block.place}: no suite precedes this block")
+                if block.language == "":
+                    found[-1].failures.append(block.text)
+                else:
+                    found[-1].commands.extend(_commands(block))
+        yield from found
+
+
+def _commands(block: Block) -> Iterable[str]:
+    """Give the command lines of a shell block, or of the steps of a CI service."""
+    if block.language == "sh":
+        return block.text.splitlines()
+    return [text for text in _strings(yaml.safe_load(block.text)) if text.startswith(PROGRAMS)]
+
+
+def _strings(data: Any) -> Iterator[str]:
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, dict):
+        for each in data.values():
+            yield from _strings(each)
+    elif isinstance(data, list):
+        for each in data:
+            yield from _strings(each)
 
 
 def programs() -> Iterator[Block]:

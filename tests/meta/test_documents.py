@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from documents import DOCUMENTS, Block, Suite, blocks, programs, suites
 
+README = Path(__file__).parents[2] / "README.md"
 SUITES = list(suites())
+RECIPES = [suite for suite in SUITES if suite.commands]
 PROGRAMS = list(programs())
 
 
@@ -25,6 +27,23 @@ def test_suite_does_what_is_shown(pytester: pytest.Pytester, suite: Suite):
         ran.stdout.fnmatch_lines(literally, consecutive=True)
 
 
+@pytest.mark.parametrize("suite", RECIPES, ids=lambda suite: suite.block.place)
+def test_commands_work_one_after_the_other(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, suite: Suite
+):
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    pytester.makeini(suite.ini)
+    pytester.makepyfile(test_it=suite.block.text)
+
+    for command in suite.commands:
+        program, *args = command.split()
+        if program == "pip":
+            assert args == ["install", "pytest-cascade", "pytest-xdist"]
+        else:
+            assert program == "pytest"
+            assert pytester.runpytest_subprocess(*args).ret == 0, command
+
+
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda block: block.place)
 def test_program_runs(program: Block):
     exec(compile(program.text, program.place, "exec"), {"__name__": program.place})
@@ -36,23 +55,29 @@ def test_every_block_is_run():
 
     for document in DOCUMENTS:
         assert [block for block in run if block.document == document], f"{document} shows no code"
-    known = {"python", "ini", "text", ""}  # text: a picture, whose numbers a suite beside it holds
+    run_elsewhere = {"ini", "sh", "yaml"}  # with a suite
+    pictures = {"text"}  # a suite beside them holds their numbers
+    known = {"python", "", *run_elsewhere, *pictures}
     every = [block for document in DOCUMENTS for block in blocks(document)]
     assert {block.place: block.language for block in every if block.language not in known} == {}
-    assert len(run) + shown == len(
-        [block for block in every if block.language not in ("ini", "text")]
-    )
+    assert len(run) + shown == len([each for each in every if each.language in ("python", "")])
     assert len(SUITES) >= 10
     assert len(PROGRAMS) >= 2
+    assert len(RECIPES) >= 1
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", [*DOCUMENTS, README], ids=lambda path: path.name)
 def test_links_lead_somewhere(document: Path):
     text = document.read_text(encoding="utf-8")
-    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
-    anchors = {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
 
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         path, _, anchor = target.partition("#")
-        assert (document.parent / path).exists(), target
-        assert not anchor or path or anchor in anchors, target
+        there = document.parent / path if path else document
+        assert there.exists(), target
+        assert not anchor or anchor in anchors(there), target
+
+
+def anchors(document: Path) -> set[str]:
+    """How a site that shows Markdown names the headings of a document."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
