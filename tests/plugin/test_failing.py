@@ -346,7 +346,7 @@ def test_hypothesis_examples_add_up(suite, count):
         from hypothesis import given, settings, strategies
 
         @pytest.mark.expect_iterations({count})
-        @settings(max_examples=1, database=None)
+        @settings(max_examples=1, database=None, deadline=None)
         @given(strategies.just(0))
         def test_it(n):
             cs.run(countdown(n))

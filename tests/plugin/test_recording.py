@@ -240,7 +240,7 @@ def test_recording_has_a_line_for_each_test_sorted_by_its_name(suite):
             from hypothesis import given, settings, strategies as st
 
             @given(st.integers(0, 2))
-            @settings(max_examples=5, derandomize=True, database=None)
+            @settings(max_examples=5, derandomize=True, database=None, deadline=None)
             def test_it(n):
                 cs.run(countdown(n))
             """,
@@ -397,7 +397,7 @@ RANDOM_EXAMPLES = """
     from hypothesis import given, settings, strategies as st
 
     @given(st.integers(0, 2))
-    @settings(max_examples=5, derandomize=True, database=None)
+    @settings(max_examples=5, derandomize=True, database=None, deadline=None)
     def test_examples(n):
         cs.run(countdown(n))
 """
@@ -1182,7 +1182,7 @@ def test_hypothesis_tests_are_recorded_but_not_compared_for_their_examples_diffe
     drawn = """
     from hypothesis import given, settings, strategies
 
-    @settings(database=None)
+    @settings(database=None, deadline=None)
     @given(strategies.integers({}, {}))
     def test_drawn(n):
         cs.run(countdown(n, noop()))
