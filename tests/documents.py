@@ -1,6 +1,6 @@
-"""The documents in ``docs``, cut into what can be run.
+"""The README and the documents in ``docs``, cut into what can be run.
 
-A Python block with tests is a suite, and runs with the document's ini block. The blocks without a
+In ``docs`` a Python block with tests is a suite, run with the ini block beside it. Blocks without a
 language that follow it show how its failure reads; a suite that none follows passes. Any other
 Python block is a program of its own. Shell and YAML blocks are commands for the suite before them.
 """
@@ -15,9 +15,11 @@ from typing import Any
 import yaml
 from markdown_it import MarkdownIt
 
-DOCUMENTS = sorted((Path(__file__).parents[1] / "docs").glob("*.md"))
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
 
-PROGRAMS = ("pip ", "pytest ")
+RUN_IN_CI = ("pip ", "pytest ")
 """How the commands begin that a CI service is told to run."""
 
 
@@ -67,9 +69,10 @@ def suites() -> Iterator[Suite]:
         ValueError: a document has an output or a command that no suite precedes.
     """
     for document in DOCUMENTS:
-        ini = "".join(block.text for block in blocks(document) if block.language == "ini")
+        shown = blocks(document)
+        ini = "".join(block.text for block in shown if block.language == "ini")
         found: list[Suite] = []
-        for block in blocks(document):
+        for block in shown:
             if has_tests(block):
                 found.append(Suite(block, ini))
             elif block.language in ("", "sh", "yaml"):
@@ -86,7 +89,7 @@ def _commands(block: Block) -> Iterable[str]:
     """Give the command lines of a shell block, or of the steps of a CI service."""
     if block.language == "sh":
         return block.text.splitlines()
-    return [text for text in _strings(yaml.safe_load(block.text)) if text.startswith(PROGRAMS)]
+    return [text for text in _strings(yaml.safe_load(block.text)) if text.startswith(RUN_IN_CI)]
 
 
 def _strings(data: Any) -> Iterator[str]:

@@ -4,9 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from documents import DOCUMENTS, Block, Suite, blocks, programs, suites
+from documents import DOCUMENTS, README, Block, Suite, blocks, programs, suites
 
-README = Path(__file__).parents[2] / "README.md"
 SUITES = list(suites())
 RECIPES = [suite for suite in SUITES if suite.commands]
 PROGRAMS = list(programs())
@@ -28,10 +27,7 @@ def test_suite_does_what_is_shown(pytester: pytest.Pytester, suite: Suite):
 
 
 @pytest.mark.parametrize("suite", RECIPES, ids=lambda suite: suite.block.place)
-def test_commands_work_one_after_the_other(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, suite: Suite
-):
-    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+def test_commands_work_one_after_the_other(pytester: pytest.Pytester, suite: Suite):
     pytester.makeini(suite.ini)
     pytester.makepyfile(test_it=suite.block.text)
 

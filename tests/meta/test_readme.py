@@ -3,20 +3,17 @@
 import asyncio
 import re
 import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from documents import README, blocks
 
 from pytest_cascade import check_probe
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-
 
 def code_blocks(language: str) -> list[str]:
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
-    return [block for name, block in found if name == language]
+    return [block.text for block in blocks(README) if block.language == language]
 
 
 def failures_shown() -> list[str]:
