@@ -15,14 +15,9 @@ from functools import cache
 from inspect import Parameter
 from typing import Any, NamedTuple
 
-from hypothesis import settings
 from hypothesis import strategies as st
 
 import cascade_core as cs
-
-settings.register_profile("cascade", deadline=None)
-settings.load_profile("cascade")
-
 
 # -- programs -------------------------------------------------------------------------------------
 

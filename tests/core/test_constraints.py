@@ -1090,7 +1090,7 @@ class Model:
 @pytest.mark.slow
 @example([("take", {"c": 1}), ("take", {"b": 1, "c": 1}), ("take", {"a": 1, "b": 1})])
 @given(actions)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_random_takes_releases_and_cancellations_keep_the_promises_of_the_limits(script):
     async def play():
         model = Model()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from content_samples import M, key
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 
@@ -70,7 +70,6 @@ small_values = st.recursive(atoms, containers, max_leaves=2)
 
 
 @pytest.mark.slow
-@settings(deadline=None)
 @given(values, values)
 @example([1], (1,))
 @example({1: 2}, {True: 2})
@@ -78,14 +77,12 @@ def test_any_two_values_have_one_key_only_if_equal_with_types(a, b):
     assert (key(a) == key(b)) == (typed(a) == typed(b))
 
 
-@settings(deadline=None)
 @given(small_values, small_values)
 def test_small_values_have_one_key_only_if_equal_with_types(a, b):
     assert (key(a) == key(b)) == (typed(a) == typed(b))
     assert (key([a, b]) == key([b, a])) == (typed(a) == typed(b))
 
 
-@settings(deadline=None)
 @given(values)
 def test_rebuilt_value_has_the_key_of_the_original(value):
     rebuilt = pickle.loads(pickle.dumps(value))
@@ -95,7 +92,6 @@ def test_rebuilt_value_has_the_key_of_the_original(value):
 
 
 @pytest.mark.slow
-@settings(deadline=None)
 @given(st.lists(keys, unique_by=typed, max_size=6), st.randoms())
 def test_set_has_one_key_whatever_order_it_was_filled_in(members, random):
     shuffled = list(members)

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cascade_core.caching import MISSING, CachePolicy, MemoryCache
@@ -162,7 +162,6 @@ operations = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(operations=operations, max_entries=st.integers(1, 3), ttl=st.none() | st.integers(1, 8))
 async def test_cache_does_what_a_plain_model_does(operations, max_entries, ttl):
     clock = Clock()

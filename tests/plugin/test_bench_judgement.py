@@ -65,7 +65,7 @@ def test_unknown_interval_is_inconclusive(least, most):
     assert verdict_on(UNKNOWN, least, most) == "inconclusive"
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(ends, bounds, bounds)
 def test_verdict_agrees_with_each_value_inside(interval, least, most):
     low = -1 if least is None else least

@@ -18,7 +18,7 @@ figures_of_a_benchmark = st.lists(
     st.floats(min_value=1e-3, max_value=1e9, allow_nan=False), min_size=1, max_size=60
 )
 confidences = st.sampled_from(CONFIDENCES)
-quickly = settings(deadline=None, max_examples=60)
+quickly = settings(max_examples=60)
 
 
 def coverages(rounds):
