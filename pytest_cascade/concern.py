@@ -55,8 +55,12 @@ def recorder_of(config: pytest.Config) -> Recorder:
     except KeyError:
         from .work.recorder import Recorder
 
-        judges_idle = config.stash[SETTINGS].compare is not None
-        made = Recorder(config.stash[ENGINES].probes, judges_idle=judges_idle)
+        settings = config.stash[SETTINGS]
+        made = Recorder(
+            config.stash[ENGINES].probes,
+            judges_idle=settings.compare is not None,
+            keeps_order=settings.report is not None,
+        )
         return config.stash.setdefault(RECORDER, made)
 
 

@@ -28,8 +28,26 @@ def register_what_is_asked_for(config: pytest.Config) -> None:
         from .bench.pytest_benchmark import Selection
 
         config.pluginmanager.register(Selection(), "cascade-selection")
-    if settings.bench or settings.explain:
+    if settings.bench or settings.explain or settings.report:
         config.pluginmanager.register(Carrier(), "cascade-carrier")
     reports_here = not hasattr(config, "workerinput")
+    if reports_here and settings.report:
+        config.pluginmanager.register(page_keeper(config), "cascade-page")
     if reports_here and (settings.record or settings.compare):
         config.pluginmanager.register(Keeper(config), "cascade-keeper")
+
+
+def page_keeper(config: pytest.Config) -> object:
+    """Make the plugin that writes the page.
+
+    Raises:
+        pytest.UsageError: what the page is made with is not installed.
+    """
+    try:
+        from .page.keeper import PageKeeper
+    except ModuleNotFoundError as error:
+        raise pytest.UsageError(
+            f"--cascade-report: there is no module {error.name!r}: "
+            "pip install 'pytest-cascade[report]'"
+        ) from None
+    return PageKeeper(config)

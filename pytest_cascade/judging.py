@@ -14,7 +14,7 @@ from .errors import MarkerError, UnexpectedWork
 from .options import SETTINGS
 from .raising import raise_at_test
 from .recording.counts import clear, tell
-from .verdict import verdict_of
+from .verdict import is_comparable, labels_of, verdict_of
 from .work.plain import as_plain_data
 from .work.record import WorkRecord
 from .work.recorder import Recorder
@@ -98,8 +98,15 @@ def _finish(
     errors = (error, *_errors_kept_aside(item), wrong)
     told = [str(each) for each in errors if isinstance(each, UnexpectedWork | MarkerError)]
     tell(item, records, "\n".join(told))
-    if records and item.config.stash[SETTINGS].explain:
+    settings = item.config.stash[SETTINGS]
+    if records and settings.explain:
         carry(item, "work", [as_plain_data(record) for record in records.values()])
+    if settings.report:
+        from .page.told import told_of
+
+        labels, is_compared = labels_of(item, records), is_comparable(item, window)
+        page = told_of(records, labels, "\n".join(told), is_compared=is_compared)
+        carry(item, "page", [page])
     return wrong
 
 

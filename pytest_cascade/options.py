@@ -36,6 +36,7 @@ class Settings:
         compare: The absolute path of the file to hold the work of all tests against, or None.
         ratchet: Whether less work than in that file fails, too.
         explain: Whether to show the timelines of all tests.
+        report: The absolute path of the page to write, or None.
         ask_for_more: Whether there is more to do than markers and fixtures ask for.
         concern_all: Whether every test is watched, for any may turn out to run an engine.
     """
@@ -55,6 +56,7 @@ class Settings:
         "explain",
         "ratchet",
         "record",
+        "report",
         "selects_benches",
     )
 
@@ -74,6 +76,7 @@ class Settings:
         compare: str | None = None,
         ratchet: bool = False,
         explain: bool = False,
+        report: str | None = None,
     ) -> None:
         self.bench: Final = bench
         self.bench_rounds: Final = bench_rounds
@@ -88,7 +91,8 @@ class Settings:
         self.compare: Final = compare
         self.ratchet: Final = ratchet
         self.explain: Final = explain
-        self.concern_all: Final = bool(expect or record or compare or explain)
+        self.report: Final = report
+        self.concern_all: Final = bool(expect or record or compare or explain or report)
         is_about_benches = bench or bench_held_back or selects_benches
         self.ask_for_more: Final = is_about_benches or self.concern_all
 
@@ -164,6 +168,13 @@ def _add_flags_of_recording(group: pytest.OptionGroup) -> None:
         default=None,
         help="show what every test planned and why, not only what failing ones did",
     )
+    group.addoption(
+        "--cascade-report",
+        metavar="PATH",
+        type=os.path.abspath,
+        help="write one self-contained HTML page about the work of all tests to PATH; "
+        "needs the extra pytest-cascade[report]",
+    )
 
 
 def _add_ini_values(parser: pytest.Parser) -> None:
@@ -225,6 +236,7 @@ def read_settings(config: pytest.Config) -> Settings:
         compare=config.getoption("cascade_compare"),
         ratchet=bool(config.getoption("cascade_ratchet")),
         explain=bool(config.getoption("cascade_explain")),
+        report=config.getoption("cascade_report"),
     )
     if settings.ratchet and settings.compare is None:
         raise pytest.UsageError("--cascade-ratchet needs --cascade-compare PATH")
@@ -235,7 +247,8 @@ def read_settings(config: pytest.Config) -> Settings:
             raise pytest.UsageError(
                 f"--cascade-bench-profile: {settings.bench_profile} is no folder"
             )
-    _check_folder(settings.record)
+    _check_file("--cascade-record", settings.record)
+    _check_file("--cascade-report", settings.report)
     return settings
 
 
@@ -274,14 +287,14 @@ def _number(text: str) -> float:
         return float("nan")
 
 
-def _check_folder(record: str | None) -> None:
+def _check_file(option: str, path: str | None) -> None:
     """See that a file can be written, before the tests have run."""
-    if record is None:
+    if path is None:
         return
-    if os.path.isdir(record):
-        raise pytest.UsageError(f"--cascade-record: {record} is a folder, expected a file")
-    folder = os.path.dirname(record)
+    if os.path.isdir(path):
+        raise pytest.UsageError(f"{option}: {path} is a folder, expected a file")
+    folder = os.path.dirname(path)
     if not os.path.isdir(folder):
-        raise pytest.UsageError(f"--cascade-record: there is no folder {folder}")
+        raise pytest.UsageError(f"{option}: there is no folder {folder}")
     if not os.access(folder, os.W_OK):
-        raise pytest.UsageError(f"--cascade-record: {folder} cannot be written to")
+        raise pytest.UsageError(f"{option}: {folder} cannot be written to")

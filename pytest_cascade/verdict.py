@@ -76,7 +76,7 @@ def _violations(
     _check_watched(expected, window, recorder)
     found = violations(expected, records, place=_place(window), alive=alive)
     baseline = item.config.stash.get(BASELINE, None)
-    if baseline is not None and not window.is_measured and not _draws_examples(item):
+    if baseline is not None and is_comparable(item, window):
         found += baseline.violations(plain_name(item.nodeid, item.config), records)
     return found
 
@@ -87,9 +87,21 @@ def _expected(item: pytest.Item, ran: Collection[str]) -> list[Expectation]:
     return []
 
 
-def _draws_examples(item: pytest.Item) -> bool:
-    """Tell whether Hypothesis draws examples for ``item``, others each time, so no two compare."""
-    return getattr(getattr(item, "obj", None), "is_hypothesis_test", False) is True
+def labels_of(item: pytest.Item, ran: Collection[str]) -> list[str]:
+    """Name the bounds of ``item``; none if they make no sense, which its verdict says."""
+    try:
+        return [each.label for each in _expected(item, ran)]
+    except MarkerError:
+        return []
+
+
+def is_comparable(item: pytest.Item, window: Window) -> bool:
+    """Tell whether ``item`` does the same work each time.
+
+    It does not if the clock decides how much is measured, or if Hypothesis draws its examples.
+    """
+    draws_examples = getattr(getattr(item, "obj", None), "is_hypothesis_test", False) is True
+    return not window.is_measured and not draws_examples
 
 
 def _check_watched(expected: Collection[Expectation], window: Window, recorder: Recorder) -> None:

@@ -6,7 +6,7 @@ It compares the decoded plan keys themselves, so whatever makes two keys unequal
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, final
 
 from cascade_core.define.signature import Parameters
@@ -87,6 +87,11 @@ class Comparison:
         while self._queue:
             self._compare_arguments(*self._queue.popleft())
         return [Change(path_text(path), before(), now()) for path, before, now in self._found]
+
+    @property
+    def partners(self) -> Mapping[int, int]:
+        """The calls of ``now``, with those of ``before`` that they were compared with."""
+        return self._now.partners
 
     def _change(self, path: Path | None, before: str, now: str) -> None:
         self._found.append((path, lambda: before, lambda: now))

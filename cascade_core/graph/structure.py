@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections import deque
 from functools import cached_property
-from typing import final
+from typing import TYPE_CHECKING, final
 
 from cascade_core.define.keys import keys_text, type_name
 from cascade_core.define.task import TaskIdentity
 from cascade_core.graph.containers import SETS, Again, Shape
 from cascade_core.graph.decode import Argument, Call, Decoded, decode, decode_calls
 from cascade_core.graph.tokens import Key
+
+if TYPE_CHECKING:
+    from cascade_core.graph.picture import Picture
 
 
 @final
@@ -57,6 +60,12 @@ class Structure:
         numbers = [str(number).encode() for number in range(len(self.calls))]
         numbered = [_encode("call", _call_digest(call, numbers, True)) for call in self.calls]
         return _sha256(b"".join(numbered)).hex()
+
+    def picture(self, beside: Structure | None = None) -> Picture:
+        """What there is to draw, with the nodes marked that differ from those of ``beside``."""
+        from cascade_core.graph.picture import picture  # most programs never ask
+
+        return picture(self, beside)
 
     def __eq__(self, other: object) -> bool:
         return self.key == other.key if isinstance(other, Structure) else NotImplemented

@@ -7,12 +7,12 @@ engines than ``cascade_core``, ``"engines": {engine: {node id: {counter: count}}
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 from pytest_cascade.probes import DEFAULT_ENGINE
 from pytest_cascade.work.record import COUNTERS
+from pytest_cascade.writing import write_whole
 
 FORMAT: Final = 1
 
@@ -65,17 +65,7 @@ def write_recording(path: str, recording: Recording) -> None:
     if others:
         engines = ",\n".join(f"{json.dumps(name)}: {_lines(each)}" for name, each in others)
         parts.append(f'"engines": {{\n{engines}\n}}')
-    beside = f"{path}.{os.getpid()}.tmp"
-    try:
-        with open(beside, "w", encoding="utf-8") as file:
-            file.write("{\n" + ",\n".join(parts) + "\n}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except BaseException:
-        if os.path.exists(beside):
-            os.remove(beside)
-        raise
+    write_whole(path, "{\n" + ",\n".join(parts) + "\n}\n")
 
 
 def _lines(tests: Mapping[str, Counts]) -> str:

@@ -66,18 +66,22 @@ def _block(test: str, bench: Bench, width: int) -> Iterator[Line]:
     collector = "" if bench["gc"] else ", garbage collector off"
     yield Line(f"{test} ({rounds}, {figures.percent(bench['confidence'])} intervals{collector})")
     rows = sorted(bench["rows"], key=lambda row: row["ns_per_iteration"])
-    columns = _columns(bench)
-    yield from map(Line, _fitted([columns, *(_cells(row, bench) for row in rows)], width))
+    yield from map(Line, _fitted(cells({**bench, "rows": rows}), width))
     if bench["ratios"]:
         yield Line("")
-        yield from map(Line, _aligned([_ratio_cells(each) for each in bench["ratios"]], left=2))
+        yield from map(Line, _aligned([ratio_cells(each) for each in bench["ratios"]], left=2))
     if bench["judged"]:
         yield Line("")
         for judged in map(judged_of_plain_data, bench["judged"]):
             text = f"  {WORDS[judged.verdict]}: {figures.verdict_line(judged)}"
             yield from (Line(line, judged.verdict) for line in _wrapped(text, width))
     for row in rows:
-        yield from (Line(line) for note in _notes(row) for line in _wrapped(f"  {note}", width))
+        yield from (Line(line) for note in notes(row) for line in _wrapped(f"  {note}", width))
+
+
+def cells(bench: Bench) -> list[tuple[str, ...]]:
+    """The columns' names, then a line of cells for each contender."""
+    return [_columns(bench), *(_cells(row, bench) for row in bench["rows"])]
 
 
 def _columns(bench: Bench) -> tuple[str, ...]:
@@ -106,12 +110,14 @@ def _cells(row: Mapping[str, Any], bench: Bench) -> tuple[str, ...]:
     return (row["name"], *times, *ratio, node_rate, *work, *costs)
 
 
-def _ratio_cells(each: Mapping[str, Any]) -> tuple[str, ...]:
+def ratio_cells(each: Mapping[str, Any]) -> tuple[str, ...]:
+    """Cells of a ratio: its label, of what it is, and where it lies."""
     ratio = figures.ratio(interval_of_plain_data(each["interval"]))
     return each["label"], f"{each['name']} / {each['over']}", ratio
 
 
-def _notes(row: Mapping[str, Any]) -> Iterator[str]:
+def notes(row: Mapping[str, Any]) -> Iterator[str]:
+    """What is to be known beside the figures of a contender."""
     lasted = median(row["durations_ns"])
     if lasted < SHORT_NS:
         yield (

@@ -103,14 +103,14 @@ def _cells(number: int, resolve: Resolve, rootdir: str, detail: Detail) -> tuple
     size = f"{resolve.nodes} {plural(resolve.nodes, 'node')}" if resolve.nodes else ""
     if detail.changes is None:
         source = source if why.reason in CURED_IN_PLACE else ""
-        return f"{number}.", resolve.root, size, _reason(resolve), source
-    reason = why.reason if why.reason in CURED_IN_PLACE and why.changes else _reason(resolve)
+        return f"{number}.", resolve.root, size, reason_text(resolve), source
+    reason = why.reason if why.reason in CURED_IN_PLACE and why.changes else reason_text(resolve)
     caller = place(resolve.called_from, rootdir)
     places = ", ".join(filter(None, (source, f"run at {caller}" if caller else "")))
     return f"{number}.", resolve.root, size, reason, places
 
 
-def _reason(resolve: Resolve) -> str:
+def reason_text(resolve: Resolve) -> str:
     """Why, in a line; what is new to one engine may not be new to another."""
     if resolve.again and resolve.why.reason == "first_seen":
         return f"{resolve.why} by this engine, another one had planned it"

@@ -47,6 +47,8 @@ class Resolve:
     """Hashable; equal for graphs that could share a plan. None where the engine does not tell."""
     again: bool = False
     """Whether the same structure was planned in the same window before."""
+    after: tuple[int, int] | None = None
+    """Iterations and hits of the window before it; None if nobody asked for the order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,14 +41,22 @@ class Recorder:
     Attributes:
         probes: All probes by engine; those of engines that are not in use are not attached.
         judges_idle: Whether tests are judged that did nothing and are not marked.
+        keeps_order: Whether resolves are to tell what was done before them.
         wanted: The engines to be attached although nobody imported them: what tests ask for.
         failed: Why a probe is of no use, by engine; told at the end.
         leftovers: How many runs were started by what an earlier test left running, by its node id.
     """
 
-    def __init__(self, probes: Mapping[str, EngineProbe], *, judges_idle: bool = False) -> None:
+    def __init__(
+        self,
+        probes: Mapping[str, EngineProbe],
+        *,
+        judges_idle: bool = False,
+        keeps_order: bool = False,
+    ) -> None:
         self.probes = probes
         self.judges_idle = judges_idle
+        self.keeps_order = keeps_order
         self.wanted: set[str] = {DEFAULT_ENGINE}
         self.failed: dict[str, str] = {}
         self.leftovers: Counter[str] = Counter()
@@ -121,6 +129,7 @@ class Recorder:
         with self._lock:
             self._threads_before = set(threading.enumerate())
             self._window = window
+            window.keeps_order = self.keeps_order
         token = self._owner.set(window)
         for probe in self._scoped:
             self._begin(probe, window)

@@ -62,6 +62,8 @@ class Sums:
 
     engine: str
     """Whose work it is."""
+    keeps_order: bool = False
+    """Whether each resolve is to tell what was done before it; costs it a reading of all runs."""
     running: dict[int, Run] = field(default_factory=dict)
     """Runs under way, by their identity."""
     finished: Tally = field(default_factory=Tally)
@@ -99,6 +101,8 @@ class Sums:
                 resolve = replace(resolve, again=True)
             elif resolve.structure is not None:
                 self.structures.add(resolve.structure)
+            if self.keeps_order:
+                resolve = replace(resolve, after=self._so_far())
             self.timeline.append(resolve)
             self.names.update(names)
 
@@ -119,6 +123,11 @@ class Sums:
         elif event.kind == "fallback" and len(self.fallbacks) < MAX_RESOLVES:
             text = f": {event.reason_text}" if event.reason_text else ""
             self.fallbacks.append(f"{event.name or event.op} ({event.op}){text}")
+
+    def _so_far(self) -> tuple[int, int]:
+        """Iterations and hits until now."""
+        every = [self.finished.counts, *(run.totals.as_dict() for run in self.running.values())]
+        return sum(each["iterations"] for each in every), sum(each["hits"] for each in every)
 
     def read(self) -> WorkRecord:
         """Add everything up as it is now."""

@@ -35,6 +35,7 @@ class Window:
         benchmarks: How many benchmarks were measured.
         is_measured: Whether how much is done depends on the clock, so that no two runs compare.
         is_closed: Whether nothing is counted any more.
+        keeps_order: Whether resolves are to tell what was done before them.
         dropped: Runs that were not counted here, by the earlier test that left them behind.
         incomplete: The engines some of whose events had not arrived when it closed.
     """
@@ -47,6 +48,7 @@ class Window:
         self.benchmarks = 0
         self.is_measured = False
         self.is_closed = False
+        self.keeps_order = False
         self.complaints: dict[str, str] = {}
         self.dropped: dict[str, int] = {}
         self.incomplete: set[str] = set()
@@ -116,5 +118,5 @@ class Window:
     def _sums_of(self, engine: str) -> Sums:
         sums = self._sums.get(engine)
         if sums is None:
-            sums = self._sums[engine] = Sums(engine)
+            sums = self._sums[engine] = Sums(engine, self.keeps_order)
         return sums
