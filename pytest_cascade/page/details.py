@@ -11,6 +11,7 @@ from pytest_cascade.levels import shown_path
 from pytest_cascade.report import figures
 from pytest_cascade.work.record import COUNTERS
 
+from .drawing import Drawings
 from .model import Entry, Session
 
 MOST_DETAILS: Final = 450_000
@@ -20,7 +21,7 @@ MOST_DETAILS: Final = 450_000
 def details_of(session: Session, rows: Sequence[Mapping[str, Any]]) -> PlainData:
     """The details of each row by its number, and what they share: drawings."""
     entries = {entry.name: entry for entry in session.tests}
-    drawings = _Shared()
+    drawings = Drawings()
     told: dict[int, PlainData] = {}
     size = left_out = 0
     for number in sorted(range(len(rows)), key=lambda number: rows[number]["outcome"] == "passed"):
@@ -29,7 +30,7 @@ def details_of(session: Session, rows: Sequence[Mapping[str, Any]]) -> PlainData
         detail = _detail(entries[row["name"]], row["engine"], session.rootdir, drawings)
         more = len(json.dumps([detail, drawings.all[kept:]]))
         if size + more > MOST_DETAILS:
-            drawings.forget(kept)
+            drawings.forget_all_but(kept)
             left_out += 1
             continue
         size += more
@@ -43,32 +44,7 @@ def details_of(session: Session, rows: Sequence[Mapping[str, Any]]) -> PlainData
     }
 
 
-class _Shared:
-    """Drawings of all tests, equal ones once.
-
-    Attributes:
-        all: The drawings, in the order they came.
-    """
-
-    def __init__(self) -> None:
-        self.all: list[PlainData] = []
-        self._numbers: dict[str, int] = {}
-
-    def number_of(self, drawing: PlainData) -> int:
-        """The number of a drawing."""
-        key = json.dumps(drawing)
-        number = self._numbers.setdefault(key, len(self.all))
-        if number == len(self.all):
-            self.all.append(drawing)
-        return number
-
-    def forget(self, kept: int) -> None:
-        """Drop all but the first."""
-        del self.all[kept:]
-        self._numbers = {key: n for key, n in self._numbers.items() if n < kept}
-
-
-def _detail(entry: Entry, engine: str, rootdir: str, drawings: _Shared) -> PlainData:
+def _detail(entry: Entry, engine: str, rootdir: str, drawings: Drawings) -> PlainData:
     work: PlainData = entry.work.get(engine, {})
     numbers = [drawings.number_of(each) for each in work.get("drawings", ())]
     detail: PlainData = {
@@ -84,17 +60,18 @@ def _detail(entry: Entry, engine: str, rootdir: str, drawings: _Shared) -> Plain
     return {name: value for name, value in detail.items() if value}
 
 
-def _stretch(stretch: PlainData, rootdir: str, numbers: Sequence[int]) -> PlainData:
-    told: PlainData = {name: value for name, value in stretch.items() if name != "miss"}
-    if "miss" in stretch:
-        miss = dict(stretch["miss"])
-        for end in ("before", "now"):
-            miss[end] = None if miss[end] is None else numbers[miss[end]]
-        for place in ("source", "called_from"):
-            if miss[place]:
-                path, line = miss[place]
-                miss[place] = f"{shown_path(path, rootdir)}:{line}"
-        miss["took"] = figures.duration(miss.pop("duration_ns"))
-        told["miss"] = {name: value for name, value in miss.items() if value not in (None, [], 0)}
-        told["miss"].update({end: miss[end] for end in ("before", "now") if miss[end] is not None})
-    return told
+def _stretch(stretch: PlainData, rootdir: str, numbers: Sequence[int | None]) -> PlainData:
+    if "miss" not in stretch:
+        return stretch
+    miss = dict(stretch["miss"])
+    for end in ("before", "now"):
+        miss[end] = None if miss[end] is None else numbers[miss[end]]
+    for place in ("source", "called_from"):
+        if miss[place] is not None:
+            path, line = miss[place]
+            miss[place] = f"{shown_path(path, rootdir)}:{line}"
+    miss["took"] = figures.duration(miss.pop("duration_ns"))
+    return {
+        **stretch,
+        "miss": {name: value for name, value in miss.items() if value is not None and value != []},
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from statistics import fmean
@@ -93,6 +94,32 @@ def drawing(structure: Any, beside: Any = None) -> PlainData | None:
         ],
         "left_out": len(picture.names) - len(drawn),
     }
+
+
+class Drawings:
+    """Drawings by number, equal ones once.
+
+    Attributes:
+        all: The drawings, in the order they came.
+    """
+
+    def __init__(self) -> None:
+        self.all: list[PlainData] = []
+        self._numbers: dict[str, int] = {}
+
+    def number_of(self, drawing: PlainData | None) -> int | None:
+        """The number of a drawing; None for none."""
+        if drawing is None:
+            return None
+        number = self._numbers.setdefault(json.dumps(drawing), len(self.all))
+        if number == len(self.all):
+            self.all.append(drawing)
+        return number
+
+    def forget_all_but(self, first: int) -> None:
+        """Drop what came after the ``first`` drawings."""
+        del self.all[first:]
+        self._numbers = {key: n for key, n in self._numbers.items() if n < first}
 
 
 def _nearest(needs: Mapping[int, Sequence[int]]) -> list[int]:

@@ -25,6 +25,9 @@ from .plots import ratios_plot, rounds_plot
 COLUMNS: Final = ("resolves", "hits", "misses", "iterations", "executions")
 """The counters that have a column; the details have all."""
 
+FAILURES_TOLD: Final = 50
+"""So many failures are told at the top."""
+
 LINES_TOLD: Final = 12
 """So many lines of a verdict are told at the top."""
 
@@ -45,6 +48,7 @@ def render(session: Session) -> str:
         totals=_totals(session),
         words=WORDS,
         most_lines=LINES_TOLD,
+        most_failures=FAILURES_TOLD,
         benches=[_bench(name, bench) for name, bench in benches],
         unclear=list(benchmark.unclear(benches)),
         legend=benchmark.LEGEND,

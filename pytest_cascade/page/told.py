@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_cascade.report.terminal import reason_text
 
-from .drawing import drawing
+from .drawing import Drawings, drawing
 from .strip import Stretch, strip
 
 if TYPE_CHECKING:
@@ -57,29 +56,6 @@ def _told_work(record: WorkRecord) -> PlainData:
     }
 
 
-class Drawings:
-    """The drawings of one record, equal ones once.
-
-    Attributes:
-        all: The drawings, in the order they were first asked for.
-    """
-
-    def __init__(self) -> None:
-        self.all: list[PlainData] = []
-        self._numbers: dict[str, int] = {}
-
-    def number_of(self, structure: Any, beside: Any) -> int | None:
-        """The number of a drawing, drawn if it is new; None for what cannot be drawn."""
-        drawn = drawing(structure, beside)
-        if drawn is None:
-            return None
-        key = json.dumps(drawn, sort_keys=True)
-        if key not in self._numbers:
-            self._numbers[key] = len(self.all)
-            self.all.append(drawn)
-        return self._numbers[key]
-
-
 def _told_stretch(stretch: Stretch, drawings: Drawings) -> PlainData:
     told: PlainData = {"kind": stretch.kind, "count": stretch.count, "start": stretch.start}
     if stretch.hits:
@@ -102,6 +78,6 @@ def _told_miss(resolve: Resolve, drawings: Drawings) -> PlainData:
         "source": resolve.source and list(resolve.source),
         "called_from": resolve.called_from and list(resolve.called_from),
         "duration_ns": resolve.duration_ns,
-        "before": drawings.number_of(nearest, resolve.structure) if is_other else None,
-        "now": drawings.number_of(resolve.structure, nearest if is_other else None),
+        "before": drawings.number_of(drawing(nearest, resolve.structure)) if is_other else None,
+        "now": drawings.number_of(drawing(resolve.structure, nearest if is_other else None)),
     }
