@@ -1,7 +1,8 @@
 """Work beside plans as claims: what is reused, what is tried again, what is not run at all.
 
 A result cache that never hits, a retry that hides a broken call and a branch that runs although
-nobody needs it all leave results right. A failure names the count:
+nobody needs it all leave results right. A failure names the count. Leave out ``.with_cache(cache)``
+in (b), and it reads:
 
     expect_reuses(3): a value was reused 0 times
 """

@@ -39,6 +39,7 @@ def change(pytester: pytest.Pytester, name: str, before: str, now: str) -> None:
     file = pytester.path / name
     text = file.read_text(encoding="utf-8")
     docstring = ast.get_docstring(ast.parse(text), clean=False) or ""
+    assert f"``{now or before}``" in docstring
     head, tail = text[: len(docstring)], text[len(docstring) :]
     assert tail.count(before) == 1, f"{before!r} is in {name} {tail.count(before)} times"
     file.write_text(head + tail.replace(before, now), encoding="utf-8")
@@ -134,6 +135,71 @@ def test_reports_that_push_each_other_out_fail_as_their_example_says(pytester: p
     ran.assert_outcomes(failed=1, passed=4)
     assert len(shown) == 6
     assert_told(ran, shown)
+
+
+LAMBDA = ("convert(first, rate)", "cs.task(lambda x: x * rate)(first)")
+"""What the suite without markers says to write for what."""
+
+RECORD = "--cascade-record=work.json"
+COMPARE = "--cascade-compare=work.json"
+
+
+@pytest.fixture
+def recorded(pytester: pytest.Pytester) -> pytest.Pytester:
+    """A folder with the suite without markers, and the work it does."""
+    ran = run_example(pytester, "test_without_markers.py", RECORD)
+    ran.assert_outcomes(passed=4)
+    return pytester
+
+
+def test_suite_without_markers_names_nothing_of_the_plugin():
+    code = ast.parse((EXAMPLES / "test_without_markers.py").read_text(encoding="utf-8"))
+
+    names = {node.attr for node in ast.walk(code) if isinstance(node, ast.Attribute)}
+    arguments = {node.arg for node in ast.walk(code) if isinstance(node, ast.arg)}
+
+    assert {name for name in names if name.startswith(("expect", "cascade"))} == set()
+    assert arguments.isdisjoint({"engine", "spied_solver", "cache_inspector", "cascade_bench"})
+
+
+@pytest.mark.slow
+def test_recorded_suite_does_what_it_did(recorded: pytest.Pytester):
+    ran = run_copy(recorded, COMPARE, "--cascade-ratchet")
+
+    ran.assert_outcomes(passed=4)
+    ran.stdout.fnmatch_lines(["cascade: compared the work of 4 tests with work.json"])
+
+
+@pytest.mark.slow
+def test_work_that_grew_fails_as_its_example_says(recorded: pytest.Pytester):
+    grown, _ = failures_shown_in(EXAMPLES / "test_without_markers.py")
+    change(recorded, "test_without_markers.py", *LAMBDA)
+
+    ran = run_copy(recorded, COMPARE)
+
+    ran.assert_outcomes(failed=3, passed=1)
+    assert len(grown) == 5
+    assert_told(ran, grown)
+
+
+@pytest.mark.slow
+def test_values_of_work_that_grew_are_right(recorded: pytest.Pytester):
+    change(recorded, "test_without_markers.py", *LAMBDA)
+
+    run_copy(recorded).assert_outcomes(passed=4)
+
+
+@pytest.mark.slow
+def test_work_that_shrank_fails_as_its_example_says(recorded: pytest.Pytester):
+    _, shrunk = failures_shown_in(EXAMPLES / "test_without_markers.py")
+    change(recorded, "test_without_markers.py", "convert(first, rate)", "first * rate")
+
+    run_copy(recorded, COMPARE).assert_outcomes(passed=4)
+    ran = run_copy(recorded, COMPARE, "--cascade-ratchet")
+
+    ran.assert_outcomes(failed=3, passed=1)
+    assert len(shrunk) == 1
+    assert_told(ran, shrunk)
 
 
 @pytest.mark.slow
