@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+from documents import ROOT, blocks
 
 INI = """
 [pytest]
@@ -15,9 +17,9 @@ xfail_strict = true
 filterwarnings = error
 """
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
-
+EXAMPLES = ROOT / "examples"
 ANOTHER_ENGINE = EXAMPLES / "another_engine"
+IN_CI = EXAMPLES / "in_ci"
 
 
 def copy_example(pytester: pytest.Pytester, name: str) -> None:
@@ -39,7 +41,7 @@ def change(pytester: pytest.Pytester, name: str, before: str, now: str) -> None:
     file = pytester.path / name
     text = file.read_text(encoding="utf-8")
     docstring = ast.get_docstring(ast.parse(text), clean=False) or ""
-    assert f"``{now or before}``" in docstring
+    assert f"``{now or before}``" in docstring, "the docstring says something else"
     head, tail = text[: len(docstring)], text[len(docstring) :]
     assert tail.count(before) == 1, f"{before!r} is in {name} {tail.count(before)} times"
     file.write_text(head + tail.replace(before, now), encoding="utf-8")
@@ -200,6 +202,77 @@ def test_work_that_shrank_fails_as_its_example_says(recorded: pytest.Pytester):
     ran.assert_outcomes(failed=3, passed=1)
     assert len(shrunk) == 1
     assert_told(ran, shrunk)
+
+
+def steps_of_github() -> list[str]:
+    told = yaml.safe_load((IN_CI / ".github/workflows/tests.yml").read_text(encoding="utf-8"))
+    return [step["run"] for step in told["jobs"]["tests"]["steps"] if "run" in step]
+
+
+def steps_of_gitlab() -> list[str]:
+    told = yaml.safe_load((IN_CI / ".gitlab-ci.yml").read_text(encoding="utf-8"))
+    return told["tests"]["script"]
+
+
+def copy_in_ci(pytester: pytest.Pytester) -> None:
+    pytester.copy_example(str(IN_CI))  # it has an ini file of its own
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("steps", [steps_of_github(), steps_of_gitlab()], ids=["github", "gitlab"])
+def test_every_step_of_ci_passes_in_a_folder_of_its_own(
+    pytester: pytest.Pytester, steps: list[str]
+):
+    copy_in_ci(pytester)
+
+    install, *commands = [step.split() for step in steps]
+
+    assert install[:2] == ["pip", "install"]
+    assert len(commands) == 2
+    for program, *options in commands:
+        assert program == "pytest"
+        pytester.runpytest_subprocess(*options).assert_outcomes(passed=3)
+
+
+@pytest.mark.slow
+def test_each_failure_in_ci_reads_as_its_example_says(pytester: pytest.Pytester):
+    grown, costly = failures_shown_in(IN_CI / "test_loop.py")
+    copy_in_ci(pytester)
+    change(pytester, "test_loop.py", "double(left)", "double(left) if left % 2 else 2 * left")
+    _, compare, measure = steps_of_github()
+
+    compared = pytester.runpytest_subprocess(*compare.split()[1:])
+    measured = pytester.runpytest_subprocess(*measure.split()[1:])
+
+    compared.assert_outcomes(failed=3)
+    assert_told(compared, grown)
+    assert_told(compared, costly)
+    measured.assert_outcomes(failed=1, passed=2)
+    assert_told(measured, costly)
+
+
+@pytest.mark.slow
+def test_work_kept_for_ci_is_what_is_recorded(pytester: pytest.Pytester):
+    copy_in_ci(pytester)
+
+    pytester.runpytest_subprocess(RECORD).assert_outcomes(passed=3)
+
+    recorded = (pytester.path / "work.json").read_text(encoding="utf-8")
+    assert recorded == (IN_CI / "work.json").read_text(encoding="utf-8")
+
+
+def test_files_for_ci_are_those_that_the_document_shows():
+    shown: dict[str, list[str]] = {}
+    for block in blocks(ROOT / "docs" / "in-ci.md"):
+        shown.setdefault(block.language, []).append(block.text)
+
+    github, gitlab = map(yaml.safe_load, shown["yaml"])
+
+    assert yaml.safe_load((IN_CI / ".github/workflows/tests.yml").read_text("utf-8")) == github
+    assert yaml.safe_load((IN_CI / ".gitlab-ci.yml").read_text("utf-8")) == gitlab
+    assert [(IN_CI / "pytest.ini").read_text("utf-8")] == shown["ini"]
+    suite = (IN_CI / "test_loop.py").read_text("utf-8")
+    assert suite.split('"""\n', maxsplit=1)[1].strip() == shown["python"][0].strip()
 
 
 @pytest.mark.slow
