@@ -2,12 +2,14 @@
 
 import ast
 import re
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
 from documents import ROOT, blocks
+from planted import FAULTS, plant
 
 INI = """
 [pytest]
@@ -364,3 +366,47 @@ def test_speed_of_graphs_is_told_line_by_line(pytester: pytest.Pytester):
         ],
         consecutive=True,
     )
+
+
+@pytest.fixture
+def copies(pytester: pytest.Pytester) -> Path:
+    """A folder with a copy of all examples in it."""
+    ignored = shutil.ignore_patterns("__pycache__", ".pytest_cache", ".benchmarks")
+    shutil.copytree(EXAMPLES, pytester.path / "examples", ignore=ignored)
+    pytester.makeini(INI)
+    return pytester.path
+
+
+def failed_tests(ran: pytest.RunResult) -> list[str]:
+    told = [re.match(r"(FAILED|ERROR) \S+::(\w+)", line) for line in ran.outlines]
+    return sorted(each[2] for each in told if each)
+
+
+@pytest.mark.slow
+def test_planted_faults_fail_their_tests_and_no_others(pytester: pytest.Pytester, copies: Path):
+    sound = run_copy(pytester)
+    caught = plant(copies)
+    faulty = run_copy(pytester)
+
+    assert sound.ret == pytest.ExitCode.OK
+    assert faulty.ret == pytest.ExitCode.TESTS_FAILED
+    assert failed_tests(faulty) == sorted(caught)
+    before, after = sound.parseoutcomes(), faulty.parseoutcomes()
+    assert after["passed"] + after["failed"] == before["passed"]
+    assert after["xfailed"] == before["xfailed"]
+
+
+def test_each_planted_fault_is_in_a_file_of_its_own():
+    assert len({fault.file for fault in FAULTS}) == len(FAULTS) == 3
+
+
+def test_faults_are_not_planted_twice(copies: Path):
+    plant(copies)
+
+    with pytest.raises(AssertionError, match=r"once in test_loop_performance\.py, got 0"):
+        plant(copies)
+
+
+def test_faults_are_not_planted_where_there_are_no_examples(tmp_path: Path):
+    with pytest.raises(AssertionError, match=r"expected one test_loop_performance\.py in"):
+        plant(tmp_path)
