@@ -1,12 +1,15 @@
 """What large graphs, async nodes and listeners cost, as ratios of one run.
 
-    python examples/graph_speed.py [rounds]
+Run it with ``python examples/graph_speed.py``, or with the number of rounds behind it.
 
 ``test_loop_performance.py`` measures loops, whose plan is found again and again. Here each graph is
 made, planned and run once, on a new engine, so the whole way is in the clock. Each line holds ours
 against a reference of the same round: the same functions called directly, the same coroutines
 gathered by bare asyncio, a smaller graph, a loop that nobody listens to. Lines are medians over the
-rounds; every value is checked.
+rounds. Every value is checked, for a graph that runs fast and wrong proves nothing. Let
+``increment`` do ``return x + 2``, and in place of a first line comes:
+
+    AssertionError: got 50015000, not 50005000
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ its plan cache did while the clock ran. What is claimed is judged: ``expect_spee
 interval, ``expect_cost`` by a count, and the markers for counts in every round of every path.
 
 The benchmark that lies is meant to show a stable loop, whose plan is found each time, and makes its
-tasks anew in each iteration. Its values are right, so only its row tells, and the marker fails:
+tasks anew in each iteration. Its values are right, so only its row tells, and the marker. Run the
+last test with ``--runxfail``, and it fails:
 
     UnexpectedWork: always_new, round 1 of 1: expect_resolves(0): the solver was called 21 times
       1. always_new · 12 nodes · new task: 'link' was redefined

@@ -1,7 +1,14 @@
 """Cache hits as claims: what hits the plan cache, what does not, and what a failure says.
 
 Copy the test nearest to your loop. All of these give the right result whether the cache is hit or
-not; only the markers see the difference.
+not; only the markers see the difference. In (e) a task is made anew in each iteration. Run it with
+``--runxfail``, and it fails:
+
+    expect_resolves(1): the solver was called 4 times
+      1. with_redefined · 2 nodes · first seen
+      2. with_redefined · 2 nodes · new task: 'noop' was redefined
+      3. with_redefined · 2 nodes · new task: 'noop' was redefined
+      4. with_redefined · 2 nodes · new task: 'noop' was redefined
 """
 
 import pytest

@@ -1,7 +1,8 @@
 """Claims about an engine that is not ours, with the same markers.
 
 The engine is ``toy_engine``, its probe ``toy_probe``, offered by ``conftest.py``. Copy the
-folder and put your own in. A failure looks like this:
+folder and put your own in. A formula with its numbers in it is compiled for each; run the test that
+is caught at it with ``--runxfail``, and it fails:
 
     expect_resolves(1, engine="toy"): the solver was called 3 times
       1. 1 * b · first seen
