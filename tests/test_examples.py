@@ -77,8 +77,63 @@ def assert_told(ran: pytest.RunResult, shown: list[str]) -> None:
     ran.stdout.re_match_lines(told, consecutive=True)
 
 
+@pytest.fixture
+def copies(pytester: pytest.Pytester) -> Path:
+    """A folder with a copy of all examples in it."""
+    ignored = shutil.ignore_patterns("__pycache__", ".pytest_cache", ".benchmarks")
+    shutil.copytree(EXAMPLES, pytester.path / "examples", ignore=ignored)
+    pytester.makeini(INI)
+    return pytester.path
+
+
+SUITES = sorted(EXAMPLES.rglob("test_*.py"))
+PROGRAMS = sorted(each for each in EXAMPLES.glob("*.py") if each not in SUITES)
+
+
+def listed() -> list[tuple[str, str, str]]:
+    """The rows of the table of examples: where each lies, the text and the command beside it."""
+    text = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    return re.findall(r"^\| \[`\S+`\]\((\S+)\) \| (.+) \| `(.+)` \|$", text, flags=re.MULTILINE)
+
+
 def test_there_are_examples():
-    assert len(list(EXAMPLES.glob("test_*.py"))) >= 3
+    assert len(SUITES) >= 7
+    assert len(PROGRAMS) >= 1
+
+
+def test_every_example_is_listed_once():
+    tops = [EXAMPLES / path.relative_to(EXAMPLES).parts[0] for path in SUITES + PROGRAMS]
+
+    assert sorted(name for name, _, _ in listed()) == sorted({path.name for path in tops})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "command"), [(name, command) for name, _, command in listed()])
+def test_command_beside_an_example_is_about_it(
+    pytester: pytest.Pytester, copies: Path, name: str, command: str
+):
+    program, path, *options = command.split()
+
+    assert path == f"examples/{name}"
+    assert (copies / path).exists()
+    if path.endswith("graph_speed.py"):
+        assert (program, options) == ("python", [])  # run by a test of its own
+    else:
+        assert program == "pytest"
+        ran = pytester.runpytest_subprocess(path, *options, "--collect-only")
+        assert ran.ret == pytest.ExitCode.OK
+
+
+def test_links_of_the_list_lead_somewhere():
+    text = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        assert (EXAMPLES / target).exists(), target
+
+
+@pytest.mark.parametrize("example", SUITES + PROGRAMS, ids=lambda path: path.name)
+def test_every_example_opens_with_how_it_fails(example: Path):
+    assert failures_shown_in(example)
 
 
 @pytest.mark.slow
@@ -376,15 +431,6 @@ def test_wrong_value_ends_the_measuring_as_its_example_says(pytester: pytest.Pyt
     assert len(shown) == 1
     ran.stderr.fnmatch_lines(shown)
     assert not ran.outlines
-
-
-@pytest.fixture
-def copies(pytester: pytest.Pytester) -> Path:
-    """A folder with a copy of all examples in it."""
-    ignored = shutil.ignore_patterns("__pycache__", ".pytest_cache", ".benchmarks")
-    shutil.copytree(EXAMPLES, pytester.path / "examples", ignore=ignored)
-    pytester.makeini(INI)
-    return pytester.path
 
 
 def failed_tests(ran: pytest.RunResult) -> list[str]:
