@@ -110,17 +110,16 @@ class Benchmark:
 
     def _costs(self, entrant: Entrant) -> Pass[dict[str, float]]:
         """Count in each unit that is claimed of any contender."""
-        claims = [claim for claim, _ in self.claims if claim.figure == "cost"]
+        claims = [each for each in self.claims if each[0].figure == "cost"]
         costs: dict[str, float] = {}
-        for claim in {claim.unit: claim for claim in claims}.values():
+        for unit in dict.fromkeys(claim.unit for claim, _ in claims):
             try:
-                costs[claim.unit] = yield from cost_of(
-                    entrant, claim.unit, self.counted, self.engine
-                )
+                costs[unit] = yield from cost_of(entrant, unit, self.counted, self.engine)
             except Unsteady as error:
-                if (claim, entrant.name) in self.claims:
+                about = [c for c, name in claims if (c.unit, name) == (unit, entrant.name)]
+                if about:
                     raise UnexpectedWork(
-                        f"{claim.label}: {entrant.name} costs something else each time: {error}"
+                        f"{about[0].label}: {entrant.name} costs something else each time: {error}"
                     ) from None
         return costs
 

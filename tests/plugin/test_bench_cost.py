@@ -796,6 +796,28 @@ def test_a_claim_of_what_costs_something_else_each_time_fails(suite, option):
     )
 
 
+def test_each_claim_about_what_costs_something_else_each_time_is_known(suite):
+    ran = suite.run(
+        written(
+            GROWING
+            + """
+    @pytest.mark.cascade_bench(iterations=20, rounds=2)
+    @pytest.mark.expect_cost("one", at_most=1000)
+    @pytest.mark.expect_cost("grows", at_most=1000)
+    def test_loops(cascade_bench):
+        cascade_bench.compare(one=one_call, grows=growing())
+    """
+        ),
+        "--cascade-bench",
+    )
+
+    ran.assert_outcomes(failed=1)
+    ran.stdout.re_match_lines(
+        [r'E .*UnexpectedWork: expect_cost\("grows", at_most=1000\): grows costs something else .*']
+    )
+    ran.stdout.no_fnmatch_line("*KeyError*")
+
+
 def test_what_costs_something_else_each_time_shows_a_dash_if_nothing_is_claimed_of_it(suite):
     ran = suite.run(
         written(
