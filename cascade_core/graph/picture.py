@@ -57,7 +57,8 @@ def picture(structure: Structure, beside: Structure | None = None) -> Picture:
 def changed_calls(before: tuple[Call, ...], now: tuple[Call, ...]) -> frozenset[int]:
     """The calls of ``now`` that have no equal in ``before``: of another task, or used otherwise.
 
-    A call counts by itself: if only one of those it depends on is another, it is not changed.
+    A call counts by itself: if only one of those it depends on is another, it is not changed. What
+    lies in a container that is built otherwise has no equal.
     """
     comparison = Comparison(before, now)
     comparison.changes()

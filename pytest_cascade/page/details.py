@@ -14,8 +14,9 @@ from pytest_cascade.work.record import COUNTERS
 from .drawing import Drawings
 from .model import Entry, Session
 
-MOST_DETAILS: Final = 450_000
-"""So many bytes of details are kept on a page; those of tests that failed come first."""
+MOST_DETAILS: Final = 4_000_000
+"""So many bytes of details are kept on a page, where they are packed to a tenth or less; those of
+tests that failed come first."""
 
 
 def details_of(session: Session, rows: Sequence[Mapping[str, Any]]) -> PlainData:

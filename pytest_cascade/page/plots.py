@@ -58,7 +58,8 @@ STYLE: Final[Mapping[str, Any]] = {
 """For leather's theme."""
 
 NOISE: Final = re.compile(
-    r' font-(?:family|size)="[^"]*"| (?:dy|transform)=""|(?<==")(-?\d+\.\d\d)\d+'
+    r' (?:font-family|font-size|text-anchor)="[^"]*"| (?:dy|transform)=""| stroke-width="1"'
+    r'| (?:fill|stroke)="var\(--(?:ink|grid)\)"|(?<==")(-?\d+\.\d\d)\d+'
 )
 """What the page's style says once for all plots, and digits below a hundredth of a unit."""
 

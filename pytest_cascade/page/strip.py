@@ -108,7 +108,7 @@ def _folded(stretches: list[Stretch]) -> Iterator[Stretch]:
 def _repetitions(stretches: list[Stretch], position: int) -> int:
     """How often a miss and hits as those at a position come one after another; 0 if others do."""
     first = _pair(stretches, position)
-    if [(kind, count) for kind, count, _ in first][:1] != [("miss", 1)] or len(first) < 2:
+    if [kind for kind, *_ in first] != ["miss", "hit"] or first[0][1] != 1:
         return 0
     times = 1
     while _pair(stretches, position + 2 * times) == first:

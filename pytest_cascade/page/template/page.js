@@ -3,13 +3,19 @@
 // put on the page, and written back whenever the reader changes it. Everything that came from a
 // test is set as text, never as markup.
 
-const details = JSON.parse(document.getElementById("details").textContent);
 const table = document.getElementById("rows");
 const DEFAULTS = { q: "", show: "", sort: "test", dir: "ascending", open: "", miss: "" };
 
-if (table) begin();
+if (table) unpacked().then(begin);
 
-function begin() {
+async function unpacked() {
+  const packed = atob(document.getElementById("details").textContent);
+  const bytes = Uint8Array.from(packed, (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  return new Response(stream).json();
+}
+
+function begin(details) {
   const body = table.tBodies[0];
   const rows = [...body.rows].map((tr, number) => ({
     tr,
@@ -17,7 +23,7 @@ function begin() {
     button: tr.querySelector("button"),
     name: tr.querySelector("button").textContent,
     engine: tr.querySelector(".engine")?.textContent ?? "",
-    outcome: tr.dataset.outcome,
+    outcome: tr.className,
     detail: null,
   }));
   const query = document.getElementById("query");
