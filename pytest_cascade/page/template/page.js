@@ -70,7 +70,8 @@ function begin(details) {
     const sign = view.dir === "descending" ? -1 : 1;
     const keys = new Map(rows.map((row) => [row, key(row.tr.cells[column])]));
     const sorted = [...rows].sort((a, b) => sign * compare(keys.get(a), keys.get(b)) || a.number - b.number);
-    for (const row of sorted) body.append(row.tr, ...(row.detail ? [row.detail] : []));
+    const wanted = sorted.flatMap((row) => (row.detail ? [row.tr, row.detail] : [row.tr]));
+    if (wanted.some((tr, index) => tr !== body.rows[index])) body.append(...wanted); // moves the focus
   }
 
   function key(cell) {
@@ -154,7 +155,7 @@ function begin(details) {
       const cells = before ? [was, now] : [now];
       const sign = !before || now === was ? "" : (now ?? 0) > (was ?? 0) ? "▲ more" : "▼ less";
       return element("tr", {}, element("th", { scope: "row" }, name),
-        ...cells.map((count) => element("td", {}, count == null ? "–" : number(count))),
+        ...cells.map((count) => element("td", {}, count == null ? "-" : number(count))),
         ...(before ? [element("td", {}, sign)] : []));
     });
     return scroll("Counts", element("table", {}, element("thead", {}, head), element("tbody", {}, ...lines)));
