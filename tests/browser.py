@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-REQUIRED = "CASCADE_BROWSER"
-"""Set to ``required`` where a test without a browser is to fail and not to be skipped."""
+MODE = "CASCADE_BROWSER"
+"""``required``: a test without a browser fails and is not skipped; ``off``: each is skipped."""
 
 AXE = "CASCADE_AXE"
 """The path of axe-core's ``axe.min.js``."""
@@ -35,14 +35,16 @@ FLAGS = (
 
 def skip_or_fail(why: str) -> None:
     """Tests that cannot see are skipped, but not where they decide what lands."""
-    if os.environ.get(REQUIRED) == "required":
-        pytest.fail(f"{REQUIRED}=required, but {why}")
+    if os.environ.get(MODE) == "required":
+        pytest.fail(f"{MODE}=required, but {why}")
     pytest.skip(why)
 
 
 @contextmanager
 def chromium(profile: Path) -> Iterator[Any]:
     """Start Chromium with a profile of its own, listening to its console and its requests."""
+    if os.environ.get(MODE) == "off":
+        pytest.skip(f"{MODE}=off")
     try:
         from selenium import webdriver
         from selenium.webdriver.chrome.service import Service

@@ -294,7 +294,7 @@ def test_many_misses_are_as_few_marks_as_they_have_reasons(made):
 
     page.one("#rows tbody button").click()
     assert len(page.all(".strip > li")) < 10
-    next(miss for miss in page.all(".miss") if "×" in miss.text).click()
+    next(miss for miss in page.all(".miss") if miss.text).click()  # how many they are
 
     assert "misses from iteration" in page.one(".reason h4").text
     assert "new task: 'inner' was redefined" in page.one(".reason").text
