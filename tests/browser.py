@@ -163,7 +163,7 @@ class Page:
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def requests(self) -> list[str]:
-        """The addresses that were asked for, those of the page itself left out."""
+        """The addresses that were asked for, but for the page itself and the browser's own pages."""
         entries = [json.loads(each["message"]) for each in self.driver.get_log("performance")]
         asked = [
             each["message"]["params"]["request"]["url"]
@@ -171,7 +171,7 @@ class Page:
             if each["message"]["method"] == "Network.requestWillBeSent"
         ]
         assert any(url.startswith(self._url) for url in asked)
-        return [url for url in asked if not url.startswith((self._url, "about:"))]
+        return [url for url in asked if not url.startswith((self._url, "about:", "chrome:"))]
 
     def violations(self, axe: str) -> list[str]:
         """What axe-core finds that is serious or worse."""

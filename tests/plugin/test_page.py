@@ -371,7 +371,9 @@ def test_another_engine_has_rows_of_its_own(suite):
     )
 
     ran.assert_outcomes(passed=1)
-    rows = rows_of(page_of(suite))
+    page = page_of(suite)
+    assert re.search(r"1 test ran toy:\s+1 resolve, 0 hits\.", page)
+    rows = rows_of(page)
     assert [row[0] for row in rows] == ["test_inner.py::test_it", "test_inner.py::test_it toy"]
     assert rows[1][2:7] == ["1", "0", "-", "-", "-"]
 

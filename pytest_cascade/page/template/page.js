@@ -130,7 +130,7 @@ function begin(details) {
     const told = details.rows[row.number];
     if (!told) return [element("p", { class: "warning" }, "The details of this test were left out, for the page would grow too large: run it alone for them.")];
     const parts = [];
-    if (told.verdict) parts.push(heading("Verdict"), element("pre", { tabindex: "0" }, told.verdict));
+    if (told.verdict) parts.push(heading("Verdict"), element("pre", {}, told.verdict));
     if (told.bounds) parts.push(heading("Bounds"), bounds(told.bounds));
     parts.push(heading("What happened, in order"), ...timeline(row, told.strip ?? []));
     if (told.fallbacks) parts.push(heading("Fallbacks"), list(told.fallbacks));
