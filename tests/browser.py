@@ -87,8 +87,9 @@ class Page:
     def __init__(self, driver: Any, path: Path, view: str = "") -> None:
         self.driver = driver
         self._url = path.resolve().as_uri()
+        driver.get("about:blank")
         for log in ("browser", "performance"):
-            driver.get_log(log)  # what came before is another page's
+            driver.get_log(log)  # what came before is another page's, or the browser's first one
         self.resize(1280, 900)
         self.emulate("light")
         self.open(view)
@@ -163,7 +164,7 @@ class Page:
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def requests(self) -> list[str]:
-        """The addresses that were asked for, but for the page itself and the browser's own pages."""
+        """The addresses that were asked for, those of the page itself left out."""
         entries = [json.loads(each["message"]) for each in self.driver.get_log("performance")]
         asked = [
             each["message"]["params"]["request"]["url"]
@@ -171,7 +172,7 @@ class Page:
             if each["message"]["method"] == "Network.requestWillBeSent"
         ]
         assert any(url.startswith(self._url) for url in asked)
-        return [url for url in asked if not url.startswith((self._url, "about:", "chrome:"))]
+        return [url for url in asked if not url.startswith((self._url, "about:"))]
 
     def violations(self, axe: str) -> list[str]:
         """What axe-core finds that is serious or worse."""
