@@ -1,12 +1,14 @@
 """The README and the documents in ``docs``, cut into what can be run.
 
 In ``docs`` a Python block with tests is a suite, run with the ini block beside it. Blocks without a
-language that follow it show how its failure reads; a suite that none follows passes. Any other
-Python block is a program of its own. Shell and YAML blocks are commands for the suite before them.
+language that follow it show how its failure reads; a suite that none follows passes. A Python block
+that begins with ``# name.py`` is saved under that name beside all suites after it. Any other Python
+block is a program of its own. Shell and YAML blocks are commands for the suite before them.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +38,12 @@ class Block:
     def place(self) -> str:
         return f"{self.document.name}:{self.line}"
 
+    @property
+    def file(self) -> str | None:
+        """The file that it is to be saved as, if it says so."""
+        named = re.match(r"# (\w+\.py)\n", self.text) if self.language == "python" else None
+        return named and named[1]
+
 
 @dataclass(frozen=True)
 class Suite:
@@ -43,6 +51,7 @@ class Suite:
 
     block: Block
     ini: str
+    files: dict[str, str] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
 
@@ -59,7 +68,7 @@ def blocks(document: Path) -> list[Block]:
 
 def has_tests(block: Block) -> bool:
     """Tell whether a block is a suite."""
-    return block.language == "python" and "def test_" in block.text
+    return block.language == "python" and block.file is None and "def test_" in block.text
 
 
 def suites() -> Iterator[Suite]:
@@ -72,9 +81,12 @@ def suites() -> Iterator[Suite]:
         shown = blocks(document)
         ini = "".join(block.text for block in shown if block.language == "ini")
         found: list[Suite] = []
+        files: dict[str, str] = {}
         for block in shown:
-            if has_tests(block):
-                found.append(Suite(block, ini))
+            if block.file is not None:
+                files[block.file] = block.text
+            elif has_tests(block):
+                found.append(Suite(block, ini, dict(files)))
             elif block.language in ("", "sh", "yaml"):
                 if not found:
                     raise ValueError(f"{block.place}: no suite precedes this block")
@@ -104,8 +116,14 @@ def _strings(data: Any) -> Iterator[str]:
 
 
 def programs() -> Iterator[Block]:
-    """Give the Python blocks without tests."""
+    """Give the Python blocks without tests that are no files of a suite."""
     for document in DOCUMENTS:
         for block in blocks(document):
-            if block.language == "python" and not has_tests(block):
+            if block.language == "python" and block.file is None and not has_tests(block):
                 yield block
+
+
+def files() -> Iterator[Block]:
+    """Give the Python blocks that are files beside suites."""
+    for document in DOCUMENTS:
+        yield from (block for block in blocks(document) if block.file is not None)

@@ -2,14 +2,10 @@
 
 import asyncio
 import re
-import sys
-from types import ModuleType
 from typing import Any
 
 import pytest
 from documents import README, blocks
-
-from pytest_cascade import check_probe
 
 
 def code_blocks(language: str) -> list[str]:
@@ -66,22 +62,6 @@ def test_work_that_grew_fails_as_shown_and_without_any_marker(pytester: pytest.P
     ran.stdout.fnmatch_lines(block_with("work grew", "").splitlines(), consecutive=True)
 
 
-def test_probe_that_is_shown_keeps_its_promises(monkeypatch: pytest.MonkeyPatch):
-    toy_engine = ModuleType("toy_engine")
-    toy_engine.listeners = []  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "toy_engine", toy_engine)
-    shown: dict[str, Any] = {}
-    exec(compile(block_with("class ToyProbe"), "README.md", "exec"), shown)
-    (probe,) = shown["pytest_cascade_probes"]()
-
-    def work() -> None:
-        for what in ("miss", "compiled", "hit"):
-            for listener in toy_engine.listeners:
-                listener(what, "a + b")
-
-    check_probe(probe, work, {"resolves": 1, "lookups": 2, "hits": 1, "misses": 1})
-
-
 def test_ini_lines_that_are_shown_hold(pytester: pytest.Pytester):
     pytester.makepyfile(test_loop=block_with("test_the_loop_is_planned_once"))
     pytester.makeini(
@@ -108,15 +88,6 @@ def test_the_cure_that_the_readme_names_makes_both_tests_pass(pytester: pytest.P
 @pytest.mark.parametrize("text", ["total(load", "cs.select("])
 def test_the_engines_examples_run(text: str):
     exec(compile(block_with(text), "README.md", "exec"), {"__name__": "readme"})
-
-
-@pytest.mark.parametrize("check", ["check_solver(", "check_executor(", "check_cache_policy("])
-def test_the_parts_of_your_own_pass_their_checks(pytester: pytest.Pytester, check: str):
-    pytester.makepyfile(test_part=block_with(check))
-
-    ran = pytester.runpytest_subprocess("-p", "no:cascade", "-p", "no:asyncio")
-
-    ran.assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize("option", [(), ("--cascade-bench",)])
