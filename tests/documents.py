@@ -127,3 +127,10 @@ def files() -> Iterator[Block]:
     """Give the Python blocks that are files beside suites."""
     for document in DOCUMENTS:
         yield from (block for block in blocks(document) if block.file is not None)
+
+
+def whatever_the_numbers(shown: str) -> list[str]:
+    """Patterns for lines that hold measured numbers, and spaces as many as these need."""
+    numbers = r"\d[\d,.]*( [mµnkM]?s?\b)?"
+    patterns = [re.sub(numbers, "*", line) for line in shown.splitlines() if line]
+    return [re.sub(r"\s+", "*", line) for line in patterns]

@@ -2,9 +2,21 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
-from documents import DOCUMENTS, README, Block, Suite, blocks, files, programs, suites
+from documents import (
+    DOCUMENTS,
+    README,
+    ROOT,
+    Block,
+    Suite,
+    blocks,
+    files,
+    programs,
+    suites,
+    whatever_the_numbers,
+)
 
 SUITES = list(suites())
 RECIPES = [suite for suite in SUITES if suite.commands]
@@ -45,6 +57,50 @@ def test_parts_of_the_engine_are_checked_without_any_plugin(pytester: pytest.Pyt
     ran = pytester.runpytest_subprocess("-p", "no:cascade", "-p", "no:asyncio", "-k", CHECKS)
 
     assert ran.parseoutcomes()["passed"] == 1
+
+
+BENCHMARKS = ROOT / "docs" / "benchmarks.md"
+
+
+def benchmark_with(text: str) -> Suite:
+    here = [suite for suite in SUITES if suite.block.document == BENCHMARKS]
+    (suite,) = [suite for suite in here if text in suite.block.text]
+    return suite
+
+
+def picture_with(text: str) -> str:
+    (block,) = [b for b in blocks(BENCHMARKS) if b.language == "text" and text in b.text]
+    return block.text
+
+
+def test_table_of_a_benchmark_reads_as_shown(pytester: pytest.Pytester):
+    save(pytester, benchmark_with("test_the_plan_cache_is_worth_it"))
+
+    ran = pytester.runpytest_subprocess("--cascade-bench")
+
+    ran.assert_outcomes(passed=2)
+    ran.stdout.fnmatch_lines(whatever_the_numbers(picture_with("15 rounds")))
+
+
+def test_claim_that_two_rounds_leave_open_fails_in_due_time(pytester: pytest.Pytester):
+    save(pytester, benchmark_with("test_data_is_data"))
+
+    hasty = pytester.runpytest_subprocess("--cascade-bench", "--cascade-bench-max-time", "0")
+    ran = pytester.runpytest_subprocess("--cascade-bench")
+
+    hasty.assert_outcomes(passed=1)
+    hasty.stdout.fnmatch_lines(whatever_the_numbers(picture_with("too few rounds")))
+    ran.assert_outcomes(failed=1)
+
+
+def test_benchmark_for_asv_runs():
+    (program,) = [block for block in PROGRAMS if "def track_resolves" in block.text]
+    ran: dict[str, Any] = {}
+
+    exec(compile(program.text, program.place, "exec"), ran)
+
+    ran["time_loop"]()
+    assert ran["track_resolves"]() == 1
 
 
 @pytest.mark.parametrize("suite", RECIPES, ids=lambda suite: suite.block.place)

@@ -50,7 +50,7 @@ class Broken(Exception):
 
 
 def limit(reason: str, *, when: bool = True) -> pytest.MarkDecorator:
-    """What the README's section on limits says; a cure makes the test pass and so fail."""
+    """What docs/benchmarks.md says; a cure makes the test pass and so fail."""
     return pytest.mark.xfail(when, reason=reason, raises=AssertionError)
 
 
