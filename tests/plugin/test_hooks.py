@@ -1,15 +1,11 @@
 """The hooks that a plugin or a conftest.py may answer, beside that for probes."""
 
 import inspect
-import re
-from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
 from pytest_cascade import hookspecs
-
-README = (Path(__file__).parents[2] / "README.md").read_text()
 
 HOOKS = {name for name in vars(hookspecs) if name.startswith("pytest_")}
 
@@ -48,17 +44,6 @@ def test_there_are_four_hooks():
 @pytest.mark.parametrize("name", sorted(HOOKS))
 def test_every_hook_has_a_docstring(name):
     assert inspect.getdoc(getattr(hookspecs, name))
-
-
-@pytest.mark.parametrize("name", sorted(HOOKS))
-def test_the_readme_has_every_hook_with_its_arguments(name):
-    arguments = ", ".join(inspect.signature(getattr(hookspecs, name)).parameters)
-
-    assert f"`{name}({arguments})`" in README
-
-
-def test_the_readme_has_no_hook_that_is_not_there():
-    assert set(re.findall(r"\bpytest_cascade_\w+", README)) <= HOOKS
 
 
 @pytest.mark.parametrize(
