@@ -129,6 +129,11 @@ def files() -> Iterator[Block]:
         yield from (block for block in blocks(document) if block.file is not None)
 
 
+def literally(shown: str) -> list[str]:
+    """Patterns for lines as they are."""
+    return [re.sub(r"[\[?*]", "[\\g<0>]", line) for line in shown.splitlines()]
+
+
 def whatever_the_numbers(shown: str) -> list[str]:
     """Patterns for lines that hold measured numbers, and spaces as many as these need."""
     numbers = r"\d[\d,.]*( [mµnkM]?s?\b)?"

@@ -1,4 +1,4 @@
-"""Counting. The words are those of the README's "How counting works".
+"""Counting. The words are those of docs/how-counting-works.md.
 
 Hot loops pay one addition per iteration: a run counts how often it *used* each plan (``Use``), and
 everything else follows from the plan when somebody reads. What does not follow is added up in a

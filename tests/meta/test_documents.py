@@ -13,6 +13,7 @@ from documents import (
     Suite,
     blocks,
     files,
+    literally,
     programs,
     suites,
     whatever_the_numbers,
@@ -49,8 +50,7 @@ def test_suite_does_what_is_shown(pytester: pytest.Pytester, suite: Suite):
         passed > tests - failed if "parametrize" in suite.block.text else passed == tests - failed
     )
     for shown in suite.failures:
-        literally = [re.sub(r"[\[?*]", "[\\g<0>]", line) for line in shown.splitlines()]
-        ran.stdout.fnmatch_lines(literally, consecutive=True)
+        ran.stdout.fnmatch_lines(literally(shown), consecutive=True)
 
 
 @pytest.mark.parametrize("check", ["check_solver(", "check_executor(", "check_cache_policy("])

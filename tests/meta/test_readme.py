@@ -3,15 +3,11 @@
 import re
 
 import pytest
-from documents import README, blocks, whatever_the_numbers
+from documents import README, blocks, literally, whatever_the_numbers
 
 
 def code_blocks(language: str) -> list[str]:
     return [block.text for block in blocks(README) if block.language == language]
-
-
-def failures_shown() -> list[str]:
-    return [b for b in code_blocks("") if "UnexpectedWork: expect" in b]
 
 
 def block_with(text: str, language: str = "python") -> str:
@@ -19,73 +15,110 @@ def block_with(text: str, language: str = "python") -> str:
     return block
 
 
-def test_the_first_caught_bug_is_caught_with_the_message_shown(pytester: pytest.Pytester):
-    pytester.makepyfile(test_loop=block_with("test_the_loop_is_planned_once"))
-    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+def failures_shown() -> list[str]:
+    return [block for block in code_blocks("") if "UnexpectedWork: expect" in block]
 
-    ran = pytester.runpytest_subprocess("-p", "no:randomly")
+
+def sums_shown() -> list[str]:
+    return [block for block in code_blocks("") if block.startswith("cascade: ")]
+
+
+BUGGY = block_with("test_the_loop_is_planned_once")
+"""The first suite of a newcomer."""
+
+
+def cured() -> str:
+    """The same with the functions that are shown as the cure in place of those of that name."""
+    before, tests = BUGGY[: BUGGY.index("@cs.task\ndef crawl")], BUGGY[BUGGY.index("async def") :]
+    return f"{before}{block_with('def crawl(left, pages, page)')}\n\n{tests}"
+
+
+@pytest.fixture
+def newcomer(pytester: pytest.Pytester) -> pytest.Pytester:
+    """A folder with what the README says to save."""
+    pytester.makefile(".ini", pytest=block_with("asyncio_mode", "ini"))
+    pytester.makepyfile(test_loop=BUGGY)
+    return pytester
+
+
+def test_the_first_caught_bug_is_caught_with_the_message_shown(newcomer: pytest.Pytester):
+    ran = newcomer.runpytest_subprocess("-p", "no:randomly")
 
     ran.assert_outcomes(passed=1, failed=1)
     shown = [block for block in failures_shown() if "run at" not in block]
     assert len(shown) == 2
     for block in shown:
-        ran.stdout.fnmatch_lines(block.splitlines(), consecutive=True)
+        ran.stdout.fnmatch_lines(literally(block), consecutive=True)
+    ran.stdout.fnmatch_lines(literally(sums_shown()[0]), consecutive=True)
 
 
-def test_verbose_failure_reads_as_shown(pytester: pytest.Pytester):
-    pytester.makepyfile(test_loop=block_with("test_the_loop_is_planned_once"))
-    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
-
-    ran = pytester.runpytest_subprocess("-v", "-p", "no:randomly")
+def test_verbose_failure_reads_as_shown(newcomer: pytest.Pytester):
+    ran = newcomer.runpytest_subprocess("-v", "-p", "no:randomly")
 
     (shown,) = [block for block in failures_shown() if "run at" in block]
-    ran.stdout.fnmatch_lines(shown.splitlines(), consecutive=True)
+    ran.stdout.fnmatch_lines(literally(shown), consecutive=True)
 
 
-def test_work_that_grew_fails_as_shown_and_without_any_marker(pytester: pytest.Pytester):
-    suite = block_with("test_the_loop_is_planned_once").replace(
-        "@pytest.mark.expect_resolves(1)\n", ""
-    )
+def test_the_cure_that_is_shown_makes_both_tests_pass(newcomer: pytest.Pytester):
+    newcomer.makepyfile(test_loop=cured())
+
+    ran = newcomer.runpytest_subprocess()
+
+    ran.assert_outcomes(passed=2)
+    _, shown = sums_shown()
+    ran.stdout.fnmatch_lines(literally(shown), consecutive=True)
+
+
+def test_without_the_ini_file_it_fails_as_foretold(newcomer: pytest.Pytester):
+    (newcomer.path / "pytest.ini").unlink()
+
+    ran = newcomer.runpytest_subprocess("-W", "ignore")
+
+    assert "*async def functions are not natively supported*" in README.read_text()
+    ran.assert_outcomes(failed=2)
+    ran.stdout.fnmatch_lines(["*async def functions are not natively supported*"])
+
+
+def test_without_the_ini_file_the_mark_that_is_named_will_do(newcomer: pytest.Pytester):
+    (newcomer.path / "pytest.ini").unlink()
+    newcomer.makepyfile(test_loop=BUGGY.replace("async def", "@pytest.mark.asyncio\nasync def"))
+
+    newcomer.runpytest_subprocess().assert_outcomes(passed=1, failed=1)
+
+
+def test_sync_test_needs_neither(newcomer: pytest.Pytester):
+    (newcomer.path / "pytest.ini").unlink()
+    call = re.findall(r"`(cs\.run\(whole_site\(\)\))` is counted", README.read_text())
+    sync = BUGGY.replace("async def", "def").replace("await engine.run(whole_site())", *call)
+    newcomer.makepyfile(test_loop=sync)
+
+    newcomer.runpytest_subprocess().assert_outcomes(passed=1, failed=1)
+
+
+def test_work_that_grew_fails_as_shown_and_without_any_marker(newcomer: pytest.Pytester):
+    mark = "@pytest.mark.expect_resolves(1)\n"
     record, compare = (block.split() for block in code_blocks("sh") if "work.json" in block)
-    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
-    pytester.makepyfile(
-        test_loop=suite.replace("countdown(n - 1, dep)", "countdown(n - 1, dep=noop())")
-    )
-    pytester.runpytest_subprocess(*record[1:]).assert_outcomes(passed=2)
-    pytester.makepyfile(test_loop=suite)
+    newcomer.makepyfile(test_loop=cured().replace(mark, ""))
+    newcomer.runpytest_subprocess(*record[1:]).assert_outcomes(passed=2)
+    newcomer.makepyfile(test_loop=BUGGY.replace(mark, ""))
 
-    ran = pytester.runpytest_subprocess(*compare[1:], "-p", "no:randomly")
+    ran = newcomer.runpytest_subprocess(*compare[1:], "-p", "no:randomly")
 
     ran.assert_outcomes(failed=2)
-    ran.stdout.fnmatch_lines(block_with("work grew", "").splitlines(), consecutive=True)
+    ran.stdout.fnmatch_lines(literally(block_with("work grew", "")), consecutive=True)
 
 
-def test_ini_lines_that_are_shown_hold(pytester: pytest.Pytester):
-    pytester.makepyfile(test_loop=block_with("test_the_loop_is_planned_once"))
-    pytester.makeini(
-        block_with("cascade_expect", "ini") + "asyncio_default_fixture_loop_scope = function\n"
-    )
+def test_ini_lines_that_are_shown_hold(newcomer: pytest.Pytester):
+    lines = block_with("asyncio_mode", "ini") + block_with("cascade_expect", "ini")
+    newcomer.makefile(".ini", pytest=lines)
 
-    ran = pytester.runpytest_subprocess("--strict-config", "-p", "no:randomly")
-
-    ran.assert_outcomes(passed=1, failed=1)  # two resolves are within the bound
+    newcomer.runpytest_subprocess("--strict-config").assert_outcomes(failed=2)
+    newcomer.makepyfile(test_loop=cured())
+    newcomer.runpytest_subprocess("--strict-config").assert_outcomes(passed=2)
 
 
-def test_the_cure_that_the_readme_names_makes_both_tests_pass(pytester: pytest.Pytester):
-    buggy = block_with("test_the_loop_is_planned_once")
-    cured = re.sub(r"countdown\(n - 1, dep\).*", "countdown(n - 1, dep=noop())", buggy)
-    pytester.makepyfile(test_loop=cured)
-    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
-
-    ran = pytester.runpytest_subprocess()
-
-    assert cured != buggy
-    ran.assert_outcomes(passed=2)
-
-
-@pytest.mark.parametrize("text", ["total(load", "cs.select("])
-def test_the_engines_examples_run(text: str):
-    exec(compile(block_with(text), "README.md", "exec"), {"__name__": "readme"})
+def test_the_engines_example_runs():
+    exec(compile(block_with("total(load"), "README.md", "exec"), {"__name__": "readme"})
 
 
 @pytest.mark.parametrize("option", [(), ("--cascade-bench",)])
