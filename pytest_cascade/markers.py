@@ -52,6 +52,8 @@ def help_lines() -> Iterable[str]:
         arguments, tasks = COUNT_ARGUMENTS, ""
         if counted.by_task:
             arguments, tasks = TASK_ARGUMENTS, ", of all tasks or of those named"
+        elif counter == "resolves":
+            arguments += ", allow_fallbacks"
         yield (
             f"{name}({arguments}): fail unless the number of {counted.meaning}{tasks} in the "
             "test's call phase is as stated; a count may be a function of the test's parameters, "

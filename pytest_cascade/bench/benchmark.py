@@ -62,6 +62,7 @@ class Benchmark:
             UnexpectedValue: a round came to another value than it should.
             UnexpectedWork: a cost is claimed that is not the same twice.
         """
+        __tracebackhide__ = True
         timed = [each for each in self.claims if each[0].figure != "cost"]
         judge = Judge(
             timed if self.schedule.is_timed else [],
@@ -110,6 +111,7 @@ class Benchmark:
 
     def _costs(self, entrant: Entrant) -> Pass[dict[str, float]]:
         """Count in each unit that is claimed of any contender."""
+        __tracebackhide__ = True
         claims = [each for each in self.claims if each[0].figure == "cost"]
         costs: dict[str, float] = {}
         for unit in dict.fromkeys(claim.unit for claim, _ in claims):

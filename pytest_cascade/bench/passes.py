@@ -105,6 +105,7 @@ async def _awaited(made: Awaitable[T], instrument: Instrument) -> T:
 
 def drive(what: Pass[T]) -> T:
     """Carry out passes where no event loop runs, with one loop for all of them."""
+    __tracebackhide__ = True
     with (
         closing(what),
         asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner,
@@ -120,6 +121,7 @@ def drive(what: Pass[T]) -> T:
 
 async def drive_async(what: Pass[T]) -> T:
     """Carry out passes on the event loop that runs."""
+    __tracebackhide__ = True
     with closing(what):
         reply = None
         while True:

@@ -112,7 +112,10 @@ def test_benchmark_for_asv_runs():
 
 
 @pytest.mark.parametrize("suite", RECIPES, ids=lambda suite: suite.block.place)
-def test_commands_work_one_after_the_other(pytester: pytest.Pytester, suite: Suite):
+def test_commands_work_one_after_the_other(
+    pytester: pytest.Pytester, suite: Suite, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # there nothing is benchmarked
     save(pytester, suite)
 
     for command in suite.commands:

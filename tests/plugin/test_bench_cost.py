@@ -794,6 +794,7 @@ def test_a_claim_of_what_costs_something_else_each_time_fails(suite, option):
             r"each time: passes of 32 iterations took (\d+, ){7}\d+ calls"
         ]
     )
+    ran.stdout.no_fnmatch_line("*pytest_cascade/bench/*")
 
 
 def test_each_claim_about_what_costs_something_else_each_time_is_known(suite):
