@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import Any, Final
 
 import pytest
 
 from pytest_cascade.carrier import REPORT_ATTRIBUTE, PlainData
 from pytest_cascade.levels import shown_path
+from pytest_cascade.loop_watch import LoopWatch
 from pytest_cascade.options import SETTINGS
 from pytest_cascade.recording.baseline import BASELINE
 from pytest_cascade.recording.counts import told_counts, told_verdict
@@ -20,7 +20,7 @@ from .model import Entry, Failure, Outcome, Session
 from .render import render
 
 
-class PageKeeper:
+class PageKeeper(LoopWatch):
     """A plugin of its own, so that only sessions that write a page pay for it."""
 
     def __init__(self, config: pytest.Config) -> None:
@@ -29,7 +29,6 @@ class PageKeeper:
         self._tests: dict[str, Entry] = {}
         self._failures: dict[tuple[str, str], Failure] = {}
         self._line = ""
-        self._loops_begun = self._loops_ended = 0
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take what a test told; of several attempts at it what the last did."""
@@ -37,9 +36,9 @@ class PageKeeper:
         self._failures.pop((name, report.when), None)
         if report.when == "call":
             self._tests[name] = self._entry(name, report)
-        is_told = report.when == "call" and told_verdict(report) is not None
-        if report.failed and not is_told:
-            self._failures[name, report.when] = Failure(name, report.when, _message(report))
+        message = _message(report) if report.failed else ""
+        if report.failed and not _is_for_work(report, message):
+            self._failures[name, report.when] = Failure(name, report.when, message)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Hear of a file that could not be collected: its tests do not run."""
@@ -47,19 +46,11 @@ class PageKeeper:
             failure = Failure(report.nodeid, "collection", _message(report))
             self._failures[report.nodeid, "collection"] = failure
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtestloop(self) -> Generator[None, object, object]:
-        """See whether tests are run, and to their end: whatever stops them early raises."""
-        self._loops_begun += 1
-        result = yield
-        self._loops_ended += 1
-        return result
-
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the page, of a session that did not run to its end as well."""
         options = session.config.option
-        if options.collectonly or options.setuponly or not (self._loops_begun or self._failures):
+        if options.collectonly or options.setuponly or not (self.loops_begun or self._failures):
             return
         shown = shown_path(self._path, str(self._config.rootpath))
         try:
@@ -82,7 +73,7 @@ class PageKeeper:
             rootdir=str(self._config.rootpath),
             tests=[self._tests[name] for name in sorted(self._tests)],
             failures=[self._failures[key] for key in sorted(self._failures)],
-            is_whole=self._loops_ended > 0,
+            is_whole=self.loops_ended > 0,
             compared_with=None if baseline is None else baseline.path,
         )
 
@@ -109,6 +100,12 @@ def _outcome(report: pytest.TestReport) -> Outcome:
     if report.failed:
         return "failed" if told_verdict(report) is None else "unexpected"
     return "skipped" if report.skipped else "passed"
+
+
+def _is_for_work(report: pytest.TestReport, message: str) -> bool:
+    """Tell whether a test failed for its work alone; its own error stands before ours."""
+    verdict = told_verdict(report) if report.when == "call" else None
+    return verdict is not None and verdict.partition("\n")[0] in message
 
 
 def _message(report: pytest.TestReport | pytest.CollectReport) -> str:

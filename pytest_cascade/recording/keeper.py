@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from pytest_cascade.levels import shown_path
+from pytest_cascade.loop_watch import LoopWatch
 from pytest_cascade.options import SETTINGS
 from pytest_cascade.words import first_few, plural
 
@@ -32,7 +33,7 @@ UNFINISHED: Final = frozenset(
 """How sessions end whose work is not the work of the suite."""
 
 
-class Keeper:
+class Keeper(LoopWatch):
     """A plugin of its own, so that only sessions that record or compare pay for it."""
 
     def __init__(self, config: pytest.Config) -> None:
@@ -42,20 +43,11 @@ class Keeper:
         self._rootdir = str(config.rootpath)
         self._work: dict[str, Mapping[str, Counts]] = {}
         self._lines: list[str] = []
-        self._loops_begun = self._loops_ended = 0
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the counts of a test; of several attempts at it those of the last."""
         if report.when == "call":
             self._work[plain_name(report.nodeid, self._config)] = told_counts(report)
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtestloop(self) -> Generator[None, object, object]:
-        """See whether tests are run, and to their end: whatever stops them early raises."""
-        self._loops_begun += 1
-        result = yield
-        self._loops_ended += 1
-        return result
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(
@@ -63,7 +55,7 @@ class Keeper:
     ) -> None:
         """Write the file, if the whole suite that was asked for has run."""
         options = session.config.option
-        runs_tests = self._loops_begun or exitstatus != pytest.ExitCode.OK  # no `--fixtures`
+        runs_tests = self.loops_begun or exitstatus != pytest.ExitCode.OK  # no `--fixtures`
         if options.collectonly or options.setuponly or not runs_tests:
             return
         if self._baseline is not None:
@@ -72,7 +64,7 @@ class Keeper:
             why_not = ""
             if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
                 why_not = "no test ran"
-            elif not self._loops_ended or exitstatus in UNFINISHED:
+            elif not self.loops_ended or exitstatus in UNFINISHED:
                 why_not = "the session did not run to its end"
             try:
                 self._lines += self._record(self._settings.record, why_not)

@@ -110,6 +110,24 @@ def test_other_failures_are_told_as_what_they_are(suite):
     assert re.search(r"test_teardown</b> <i>in teardown</i><br>RuntimeError: no teardown", page)
 
 
+def test_an_error_of_a_tests_own_is_told_beside_its_work(suite):
+    suite.run(
+        """
+        @pytest.mark.expect_resolves(2)
+        def test_it():
+            cs.run(noop())
+            assert "mine" == "other"
+        """,
+        REPORT,
+    )
+
+    page = page_of(suite)
+    assert heading_of(page) == "✕ 1 test did unexpected work"
+    assert "expect_resolves(2): the solver was called 1 time" in page
+    assert "1 failure of other kinds" in page
+    assert "test_it</b><br>AssertionError: assert &#39;mine&#39; == &#39;other&#39;" in page
+
+
 def test_a_file_that_cannot_be_collected_is_told(suite):
     suite.run("import no_such_module", REPORT)
 
