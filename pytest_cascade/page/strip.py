@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final, Literal, TypeAlias
 
 from pytest_cascade.work.record import Resolve, WorkRecord
 
-MOST_RUNS: Final = 150
+MOST_RUNS: Final = 100
 """So many runs are told one by one; what comes after is told as a sum."""
 
 Kind: TypeAlias = Literal["hit", "miss", "vm", "more"]
@@ -38,13 +39,17 @@ def strip(record: WorkRecord) -> list[Stretch]:
     with as many hits after each. Hits come before iterations without a lookup where both lie
     between two misses, for their order is not known.
 
-    Cost: linear in the resolves that were kept.
+    Cost: linear in the resolves that were kept; of those that are told, the reasons are worked out.
     """
-    stretches = list(_folded(list(_merged(_stretches(record)))))
-    if len(stretches) <= MOST_RUNS:
-        return stretches
-    kept, cut = stretches[: MOST_RUNS - 1], stretches[MOST_RUNS - 1 :]
-    return [*kept, Stretch("more", sum(each.count for each in cut), cut[0].start)]
+    stretches = _folded(_merged(_stretches(record)))
+    told = list(islice(stretches, MOST_RUNS))
+    if next(stretches, None) is None:
+        return told
+    rest = told.pop()
+    count = max(record.iterations, record.hits + record.resolves) - sum(
+        each.count * (1 + each.hits) for each in told
+    )
+    return [*told, Stretch("more", count, rest.start)]
 
 
 def _stretches(record: WorkRecord) -> Iterator[Stretch]:
@@ -91,34 +96,26 @@ def _merged(stretches: Iterator[Stretch]) -> Iterator[Stretch]:
         yield before
 
 
-def _folded(stretches: list[Stretch]) -> Iterator[Stretch]:
+def _folded(stretches: Iterator[Stretch]) -> Iterator[Stretch]:
     """Make one stretch of a miss and hits that come again and again."""
-    position = 0
-    while position < len(stretches):
-        times = _repetitions(stretches, position)
+    pair = list(islice(stretches, 2))
+    while pair:
+        if [each.kind for each in pair] != ["miss", "hit"] or pair[0].count > 1:
+            yield pair.pop(0)
+            pair += islice(stretches, 1)
+            continue
+        times, after = 1, list(islice(stretches, 2))
+        while [_told(each) for each in after] == [_told(each) for each in pair]:
+            times, after = times + 1, list(islice(stretches, 2))
         if times > 1:
-            hits = stretches[position + 1].count
-            yield replace(stretches[position], count=times, hits=hits)
-            position += 2 * times
+            yield replace(pair[0], count=times, hits=pair[1].count)
         else:
-            yield stretches[position]
-            position += 1
+            yield from pair
+        pair = after
 
 
-def _repetitions(stretches: list[Stretch], position: int) -> int:
-    """How often a miss and hits as those at a position come one after another; 0 if others do."""
-    first = _pair(stretches, position)
-    if [kind for kind, *_ in first] != ["miss", "hit"] or first[0][1] != 1:
-        return 0
-    times = 1
-    while _pair(stretches, position + 2 * times) == first:
-        times += 1
-    return times
-
-
-def _pair(stretches: list[Stretch], position: int) -> list[tuple[object, ...]]:
-    pair = stretches[position : position + 2]
-    return [(each.kind, each.count, _tells(each)) for each in pair]
+def _told(stretch: Stretch) -> tuple[object, ...]:
+    return stretch.kind, stretch.count, _tells(stretch)
 
 
 def _tells(stretch: Stretch) -> tuple[object, ...]:
