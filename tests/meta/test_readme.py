@@ -134,6 +134,28 @@ def test_benchmark_that_is_shown_holds(pytester: pytest.Pytester, option: tuple[
         ran.stdout.fnmatch_lines(whatever_the_numbers(shown))
 
 
+HELD = {
+    "python": [
+        "test_the_loop_is_planned_once",
+        "def crawl(left, pages, page)",
+        "total(load",
+        "test_the_plan_cache_is_worth_it",
+    ],
+    "ini": ["asyncio_mode", "cascade_expect"],
+    "sh": ["pip install path/to/clone", "venv", "--cascade-record", "--cascade-compare"],
+    "": ["UnexpectedWork: expect", "cascade: ", "work grew", "15 rounds"],
+}
+"""By language: what the blocks have in them by which the tests above, and `.ci/run`, know them."""
+
+
+def test_every_block_is_known_to_a_test():
+    for block in blocks(README):
+        known = [text for text in HELD[block.language] if text in block.text]
+        assert known, f"no test runs {block.place}"
+    assert all(block_with(text, "python") for text in HELD["python"])
+    assert len(blocks(README)) >= 17
+
+
 def test_two_commands_do_all_the_set_up():
     setup = "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && "
 
