@@ -163,5 +163,5 @@ def test_two_commands_do_all_the_set_up():
 
     assert commands == [
         f"{setup}.venv/bin/pytest examples --cascade-bench",
-        f"{setup}.venv/bin/pytest",
+        f"{setup}.venv/bin/pytest -n 2",
     ]

@@ -4,6 +4,7 @@
 // test is set as text, never as markup.
 
 const table = document.getElementById("rows");
+const LEFT_OUT = "The details of this test were left out, for the page would grow too large: run it alone for them.";
 const DEFAULTS = { q: "", show: "", sort: "test", dir: "ascending", open: "", miss: "" };
 
 if (table) unpacked().then(begin);
@@ -128,7 +129,7 @@ function begin(details) {
 
   function detail(row) {
     const told = details.rows[row.number];
-    if (!told) return [element("p", { class: "warning" }, "The details of this test were left out, for the page would grow too large: run it alone for them.")];
+    if (!told) return [element("p", { class: "warning" }, LEFT_OUT)];
     const parts = [];
     if (told.verdict) parts.push(heading("Verdict"), element("pre", {}, told.verdict));
     if (told.bounds) parts.push(heading("Bounds"), bounds(told.bounds));
@@ -179,14 +180,19 @@ function begin(details) {
     const item = element("li");
     item.style.flexGrow = miss ? "0" : String(1 + Math.log2(count));
     if (kind !== "miss" || !miss) {
-      const what = { hit: "hit", vm: "iteration without a lookup", more: "more, not told one by one" }[kind];
-      const text = kind === "more" ? `${number(count)} ${what}` : times(count, what);
-      item.append(element("span", { class: `run ${kind}`, title: `${text}, from iteration ${number(start)}` }, kind === "vm" ? number(count) : text));
+      const text = {
+        hit: times(count, "hit"),
+        vm: `${times(count, "iteration")} without a lookup`,
+        more: `${number(count)} more, not told one by one`,
+      }[kind];
+      const title = `${text}, from iteration ${number(start)}`;
+      item.append(element("span", { class: `run ${kind}`, title }, text));
       return item;
     }
     const text = `${title(stretch)}: ${miss.text}`;
     const shown = (count === 1 ? "" : `×${number(count)}`) + (hits ? `, ${times(hits, "hit")} after each` : "");
-    const button = element("button", { type: "button", class: "miss", "aria-pressed": "false", "aria-label": text, title: text }, shown);
+    const names = { "aria-pressed": "false", "aria-label": text, title: text };
+    const button = element("button", { class: "miss", ...names }, shown);
     button.addEventListener("click", () => {
       const again = view.open === label(row) && view.miss === String(nth);
       change({ open: label(row), miss: again ? "" : String(nth) });
@@ -223,17 +229,19 @@ function begin(details) {
       element("dl", {}, ...facts.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)])));
     if (miss.changes) panel.append(differences(miss));
     const graphs = element("div", { class: "graphs" });
-    if (miss.before !== undefined) graphs.append(graph(details.drawings[miss.before], "The nearest known structure"));
-    if (miss.now !== undefined) graphs.append(graph(details.drawings[miss.now], miss.before === undefined ? "What was planned" : "What was planned now"));
+    const alone = miss.before === undefined;
+    if (!alone) graphs.append(graph(details.drawings[miss.before], "The nearest known structure"));
+    if (miss.now !== undefined) graphs.append(graph(details.drawings[miss.now], alone ? "What was planned" : "What was planned now"));
     panel.append(graphs);
-    if (miss.before !== undefined) panel.append(element("p", { class: "key" }, "◆ with a dashed frame: not the same in both."));
+    if (!alone) panel.append(element("p", { class: "key" }, "◆ with a dashed frame: not the same in both."));
     return panel;
   }
 
   function differences(miss) {
     const columns = ["where", "was", "is"].map((text) => element("th", { scope: "col" }, text));
     const lines = miss.changes.map((cells) => element("tr", {}, ...cells.map((text) => element("td", {}, text))));
-    const all = element("table", { class: "changes" }, element("thead", {}, element("tr", {}, ...columns)), element("tbody", {}, ...lines));
+    const head = element("thead", {}, element("tr", {}, ...columns));
+    const all = element("table", { class: "changes" }, head, element("tbody", {}, ...lines));
     const more = miss.more_changes ? [element("p", {}, `and ${times(miss.more_changes, "more difference")}`)] : [];
     return scroll("Differences", all, ...more);
   }
@@ -350,5 +358,5 @@ function number(count) {
 }
 
 function times(count, noun) {
-  return count === 1 ? `1 ${noun}` : noun.includes(" ") && noun.startsWith("iteration") ? `${number(count)} ${noun.replace("iteration", "iterations")}` : `${number(count)} ${noun}s`;
+  return `${number(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
