@@ -115,9 +115,6 @@ def _totals(session: Session) -> Mapping[str, Counter[str]]:
     return dict(sorted(totals.items()))
 
 
-# Benchmarks
-
-
 def _bench(name: str, bench: PlainData) -> Mapping[str, Any]:
     rows = sorted(bench["rows"], key=lambda row: row["ns_per_iteration"])
     header, *cells = benchmark.cells({**bench, "rows": rows})

@@ -49,7 +49,7 @@ def _told_work(record: WorkRecord) -> PlainData:
     drawings = Drawings()
     return {
         "engine": record.engine,
-        "tasks": record.tasks.most_common(MOST_TASKS),
+        "tasks": [[name, times] for name, times in record.tasks.most_common(MOST_TASKS)],
         "fallbacks": list(record.fallbacks[:MOST_FALLBACKS]),
         "strip": [_told_stretch(each, drawings) for each in strip(record)],
         "drawings": drawings.all,

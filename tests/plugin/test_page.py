@@ -475,6 +475,26 @@ def test_a_session_that_was_stopped_writes_what_it_has(suite):
     assert "did not run to its end" in page
 
 
+@pytest.mark.parametrize(("options", "after"), [([], None), ([REPORT], (3, 2))])
+def test_order_is_kept_only_for_a_page(suite, options, after):
+    suite.pytester.makeconftest(
+        f"""
+        def pytest_cascade_test_finished(item, record):
+            assert record.timeline[1].after == {after}
+        """
+    )
+
+    suite.run(
+        """
+        def test_it():
+            engine = cs.Engine()
+            cs.run(countdown(2, noop()))
+            cs.run(noop())
+        """,
+        *options,
+    ).assert_outcomes(passed=1)
+
+
 def test_a_session_without_the_option_imports_nothing_for_a_page(suite):
     suite.run_apart(
         """

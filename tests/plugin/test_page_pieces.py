@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import zlib
+from collections import Counter
 from dataclasses import dataclass, field
 
 import pytest
@@ -240,7 +241,9 @@ def test_what_a_test_tells_is_plain_data():
     resolve = Resolve(
         "leaf", 2, Why(), ("a.py", 3), ("b.py", 4), 5, structure(leaf(leaf())), after=(0, 0)
     )
-    record = WorkRecord(resolves=1, iterations=1, timeline=(resolve,))
+    record = WorkRecord(
+        resolves=1, iterations=1, tasks=Counter(leaf=2), timeline=(resolve,), fallbacks=("eager",)
+    )
 
     told = told_of({"cascade_core": record}, [], "", is_compared=True)
 
