@@ -43,20 +43,20 @@ def balance(total, amounts, rate):
     return balance(add(total, convert(first, rate)), rest, rate)
 
 
-def test_nothing_comes_to_nothing():
-    assert cs.run(balance(0, [], rate=2)) == 0
+async def test_nothing_comes_to_nothing():
+    assert await cs.Engine().run(balance(0, [], rate=2)) == 0
 
 
 @pytest.mark.parametrize(("rate", "expected"), [(1, 60), (2, 120)])
-def test_amounts_are_converted_and_added(rate, expected):
-    assert cs.run(balance(0, [10, 20, 30], rate)) == expected
+async def test_amounts_are_converted_and_added(rate, expected):
+    assert await cs.Engine().run(balance(0, [10, 20, 30], rate)) == expected
 
 
-def test_two_accounts_are_kept_apart():
-    async def both():
-        engine = cs.Engine()
-        return await asyncio.gather(
-            engine.run(balance(0, [1, 2, 3, 4], rate=1)), engine.run(balance(0, [5, 6], rate=10))
-        )
+async def test_two_accounts_are_kept_apart():
+    engine = cs.Engine()
 
-    assert asyncio.run(both()) == [10, 110]
+    both = await asyncio.gather(
+        engine.run(balance(0, [1, 2, 3, 4], rate=1)), engine.run(balance(0, [5, 6], rate=10))
+    )
+
+    assert both == [10, 110]
