@@ -42,7 +42,9 @@ def save(pytester: pytest.Pytester, suite: Suite) -> None:
 def test_suite_does_what_is_shown(pytester: pytest.Pytester, suite: Suite):
     save(pytester, suite)
 
-    ran = pytester.runpytest_subprocess("--strict-config", "-p", "no:randomly")
+    ran = pytester.runpytest_inprocess(
+        "--strict-config", "-p", "no:randomly", "-p", "no:rerunfailures"
+    )
 
     tests = suite.block.text.count("def test_")
     failed = len(suite.failures)
