@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pytest_cascade.carrier import PlainData
-from pytest_cascade.levels import shown_path
 from pytest_cascade.report import figures
+from pytest_cascade.report.terminal import place
 from pytest_cascade.work.record import COUNTERS
 
 from .drawing import Drawings
@@ -67,10 +67,8 @@ def _stretch(stretch: PlainData, rootdir: str, numbers: Sequence[int | None]) ->
     miss = dict(stretch["miss"])
     for end in ("before", "now"):
         miss[end] = None if miss[end] is None else numbers[miss[end]]
-    for place in ("source", "called_from"):
-        if miss[place] is not None:
-            path, line = miss[place]
-            miss[place] = f"{shown_path(path, rootdir)}:{line}"
+    for end in ("source", "called_from"):
+        miss[end] = miss[end] and place((miss[end][0], miss[end][1]), rootdir)
     miss["took"] = figures.duration(miss.pop("duration_ns"))
     return {
         **stretch,

@@ -41,42 +41,46 @@ def render(session: Session) -> str:
     rows = [row for entry in session.tests for row in _rows(entry)]
     benches = [(entry.name, bench) for entry in session.tests for bench in entry.benches]
     script = Markup(_text("page.js"))
-    return _template().render(
-        session=session,
-        unexpected=list(session.unexpected),
-        rows=rows,
-        columns=COLUMNS,
-        totals=_totals(session),
-        words=WORDS,
-        most_lines=LINES_TOLD,
-        most_failures=FAILURES_TOLD,
-        benches=[_bench(name, bench) for name, bench in benches],
-        unclear=list(benchmark.unclear(benches)),
-        legend=benchmark.LEGEND,
-        details=packed(details_of(session, rows)),
-        style=Markup(_text("page.css")),
-        script=script,
-        script_hash=_hash(script),
-        default_engine=DEFAULT_ENGINE,
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            session=session,
+            unexpected=list(session.unexpected),
+            rows=rows,
+            columns=COLUMNS,
+            totals=_totals(session),
+            words=WORDS,
+            most_lines=LINES_TOLD,
+            most_failures=FAILURES_TOLD,
+            benches=[_bench(name, bench) for name, bench in benches],
+            unclear=list(benchmark.unclear(benches)),
+            legend=benchmark.LEGEND,
+            details=packed(details_of(session, rows)),
+            style=Markup(_text("page.css")),
+            script=script,
+            script_hash=_hash(script),
+            default_engine=DEFAULT_ENGINE,
+        )
     )
 
 
 @cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
         loader=jinja2.PackageLoader("pytest_cascade.page", "template"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    return environment.get_template("page.html")
 
 
-@cache
 def _text(name: str) -> str:
-    loader = jinja2.PackageLoader("pytest_cascade.page", "template")
-    return loader.get_source(jinja2.Environment(autoescape=True), name)[0]
+    """A file beside the template, as it is."""
+    environment = _environment()
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, name)[0]
 
 
 def _hash(script: str) -> str:
@@ -117,7 +121,8 @@ def _totals(session: Session) -> Mapping[str, Counter[str]]:
 
 def _bench(name: str, bench: PlainData) -> Mapping[str, Any]:
     rows = sorted(bench["rows"], key=lambda row: row["ns_per_iteration"])
-    header, *cells = benchmark.cells({**bench, "rows": rows})
+    bench = {**bench, "rows": rows}
+    header, *cells = benchmark.cells(bench)
     return {
         "name": name,
         "header": header[1:],
@@ -125,8 +130,8 @@ def _bench(name: str, bench: PlainData) -> Mapping[str, Any]:
         "rounds": bench["rounds"],
         "confidence": figures.percent(bench["confidence"]),
         "gc": bench["gc"],
-        "rounds_plot": Markup(rounds_plot({**bench, "rows": rows})),
-        "ratios_plot": Markup(ratios_plot({**bench, "rows": rows})),
+        "rounds_plot": Markup(rounds_plot(bench)),
+        "ratios_plot": Markup(ratios_plot(bench)),
         "ratios": [benchmark.ratio_cells(each) for each in bench["ratios"]],
         "judged": [
             (judged.verdict, benchmark.WORDS[judged.verdict], figures.verdict_line(judged))

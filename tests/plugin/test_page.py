@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import errno
 import html
-import json
 import re
 import sys
-import zlib
 
 import pytest
+from pages import details_of
 
 REPORT = "--cascade-report=page.html"
 
@@ -46,11 +44,6 @@ def rows_of(page):
         ]
         for row in body.split("</tr>")[:-1]
     ]
-
-
-def details_of(page):
-    packed = base64.b64decode(re.search(r'id="details">(.*?)</script>', page)[1])
-    return json.loads(zlib.decompress(packed, -15))
 
 
 def heading_of(page):

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import re
-import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pages import details_of as details_of_page
 
 import cascade_core as cs
 from pytest_cascade.bench.statistics import Interval
@@ -446,11 +444,6 @@ def measured():
     return {**bench(SPEEDUP), "rows": rows, "rounds": 15, "gc": True, "looks": 5}
 
 
-def details_on(page):
-    packed = base64.b64decode(re.search(r'id="details">(.*?)</script>', page)[1])
-    return json.loads(zlib.decompress(packed, -15))
-
-
 def test_a_page_of_a_thousand_tests_and_fifty_benchmarks_is_below_a_megabyte():
     entries = [*many(1_000), *(entry(number, benches=[measured()]) for number in range(50))]
 
@@ -459,7 +452,7 @@ def test_a_page_of_a_thousand_tests_and_fifty_benchmarks_is_below_a_megabyte():
     assert len(page.encode()) < 1_000_000
     assert page.count('<tr class="passed">') == 1_050
     assert page.count("<figure><svg") == 100
-    assert details_on(page)["left_out"] == 0
+    assert details_of_page(page)["left_out"] == 0
 
 
 def test_a_page_of_a_thousand_failures_is_below_a_megabyte_too():
